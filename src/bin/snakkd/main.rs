@@ -1,0 +1,2 @@
+//! snakkd
+fn main() {}

@@ -1,0 +1,2 @@
+//! snakk
+pub mod model;

@@ -1,0 +1,19 @@
+//! The nouns: plain values that are checked when they are made. No I/O, no JSON.
+
+pub mod entry;
+pub mod id;
+pub mod name;
+pub mod role;
+pub mod room;
+pub mod text;
+pub mod time;
+pub mod user;
+
+pub use entry::{Body, Entry, MemberChange, Message};
+pub use id::{RoomId, Seq, UserId};
+pub use name::{NameError, NameRule, RoomName, Username};
+pub use role::{RoomRole, ServerRole};
+pub use room::{Epoch, RoomKind};
+pub use text::{Line, Text, TextError};
+pub use time::{Clock, SystemClock, Time};
+pub use user::User;
