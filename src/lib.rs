@@ -1,2 +1,3 @@
 //! snakk
 pub mod model;
+pub mod protocol;

@@ -74,3 +74,17 @@ impl MemberChange {
         [MemberChange::Join, MemberChange::Leave].into_iter().find(|change| change.as_str() == word)
     }
 }
+
+/// Which page of a room's history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Anchor {
+    /// The newest messages.
+    #[default]
+    Newest,
+    /// Those in front of an entry.
+    Before(Seq),
+    /// Those behind an entry.
+    After(Seq),
+    /// Half of them up to an entry, half of them behind it.
+    Around(Seq),
+}

@@ -9,7 +9,7 @@ pub mod text;
 pub mod time;
 pub mod user;
 
-pub use entry::{Body, Entry, MemberChange, Message};
+pub use entry::{Anchor, Body, Entry, MemberChange, Message};
 pub use id::{RoomId, Seq, UserId};
 pub use name::{NameError, NameRule, RoomName, Username};
 pub use role::{RoomRole, ServerRole};

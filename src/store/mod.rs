@@ -1,0 +1,82 @@
+//! What survives a restart. Nothing here knows who may do what.
+//!
+//! The store is a set of append-only logs, one for each room, and what follows from them: rooms, members, accounts. All
+//! writing goes through one bounded [`WriteQueue`], whose order is the order of everything; the store takes what waits
+//! there, commits it as one, and only then says so. Reading is separate, concurrent, and sees only what was committed.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::sync::mpsc;
+
+use crate::model::{Anchor, Entry, RoomId, Seq, UserId};
+
+mod error;
+mod queue;
+mod records;
+
+pub use error::StoreError;
+pub use queue::{Place, Queued, WriteQueue};
+pub use records::{
+    Account, Append, Created, Done, Most, NewAccount, NewRoom, Origin, Outcome, Settled, StoredMember,
+    StoredMembership, StoredPage, StoredRoom, Write,
+};
+
+/// A reading under way. Stores are used as `dyn Store`, so the future is boxed.
+pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Where the logs are kept. SQLite is one; an embedder may bring another. `store::contract` tests what is promised here.
+///
+/// # Promises
+/// 1. **Order.** Writes take effect one after the other, in the order in which they were pushed to [`Store::queue`].
+/// 2. **Settled is committed.** An [`Append`] comes out of [`Store::settled`], and a [`Done`] is sent, only after the
+///    commit that holds it (with fsync, where the store was opened so). Each comes out exactly once, in queue order for
+///    each room, in batches as they were committed.
+/// 3. **No gaps.** A room's entries have the numbers 1, 2, 3, ... Numbers are given at the commit, so a failed append
+///    leaves no hole. An entry's time is never before that of the entry in front of it.
+/// 4. **Once.** A second append with the same author, room and nonce adds nothing, and settles as
+///    [`Outcome::Duplicate`] with the number and time of the first: for at least 24 hours, and always for the author's
+///    newest 1000 postings.
+/// 5. **What stands behind a failure fails.** When an append to a room fails, so do all appends to it that carry the same
+///    or an older `generation`, until one comes with the generation that [`Outcome::Failed`] named: whatever was checked
+///    against a state that will never be is not stored.
+/// 6. **One source.** What follows from an entry (membership) is changed in the same commit as the entry is stored.
+/// 7. **Reading** sees whole commits, and each that was settled before the call.
+pub trait Store: Send + Sync + 'static {
+    /// The way in for everything that changes something.
+    fn queue(&self) -> &WriteQueue;
+
+    /// What became of the appends, in commit order. There is one receiver: the second call gets `None`. Its capacity is
+    /// bounded, and the store waits while it is full.
+    fn settled(&self) -> Option<mpsc::Receiver<Vec<Settled>>>;
+
+    /// 32 random bytes that were made with the store and stay with it, to sign what need not be stored.
+    fn secret(&self) -> [u8; 32];
+
+    /// All rooms with their members, for the start.
+    fn rooms(&self) -> Reading<'_, Vec<StoredRoom>>;
+
+    /// The entries of a room from behind `after` up to and with `up_to`, in order, as many as fit into `most` but at
+    /// least one if there is one.
+    fn entries(&self, room: RoomId, after: Seq, up_to: Seq, most: Most) -> Reading<'_, Vec<Entry>>;
+
+    /// A page of a room's messages (and of no other entries), oldest first. What does not fit into `most` is left out on
+    /// the side away from the anchor. Entries before `first` are not shown.
+    fn messages(&self, room: RoomId, anchor: Anchor, first: Seq, most: Most) -> Reading<'_, StoredPage>;
+
+    /// The accounts that are members of a room and whose folded names stand behind `after`, sorted by folded name.
+    fn members(&self, room: RoomId, after: &str, limit: usize) -> Reading<'_, Vec<StoredMember>>;
+
+    /// The rooms that an account is a member of, in no order.
+    fn memberships(&self, user: UserId) -> Reading<'_, Vec<StoredMembership>>;
+
+    /// The account of that folded name.
+    fn account(&self, folded: &str) -> Reading<'_, Option<Account>>;
+
+    /// Whether an account has a name with that skeleton.
+    fn is_taken(&self, skeleton: &str) -> Reading<'_, bool>;
+
+    /// Commits and settles what waits in the queue, takes no more, and closes the store as a clean stop does. The second
+    /// call does nothing.
+    fn close(&self) -> Reading<'_, ()>;
+}

@@ -1,0 +1,118 @@
+//! The way into a store: bounded, in order, and taken in whole batches.
+//!
+//! Whoever wants to write reserves a place first, which may wait, and pushes later, which never does: so the place in the
+//! order can be taken under a room's lock. The place is given back when the write was settled, so the bound holds for
+//! what waits and what is being committed together.
+
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::store::{StoreError, Write};
+
+/// A write for each 4 KiB of which one more place is taken.
+const BYTES_PER_PLACE: usize = 4096;
+
+/// What waits to be written.
+pub struct WriteQueue {
+    places: Arc<Semaphore>,
+    bound: u32,
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    writes: Vec<Queued>,
+    closed: bool,
+}
+
+/// Leave to push one write.
+pub struct Place(#[expect(dead_code, reason = "held until the write is settled")] OwnedSemaphorePermit);
+
+/// A write and its place, which is to be dropped when the write was settled.
+pub struct Queued {
+    /// What is to be written.
+    pub write: Write,
+    /// Its place in the queue.
+    pub place: Place,
+}
+
+impl WriteQueue {
+    /// A queue of so many writes (of 4 KiB; a larger one counts as several).
+    pub fn new(bound: usize) -> WriteQueue {
+        let bound = bound.clamp(1, 1 << 20);
+        WriteQueue {
+            places: Arc::new(Semaphore::new(bound)),
+            bound: u32::try_from(bound).unwrap_or(u32::MAX),
+            waiting: Mutex::default(),
+            filled: Condvar::new(),
+        }
+    }
+
+    /// Waits for a place for a write of so many bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] when the store takes no more.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; the turn in the line is.
+    pub async fn reserve(&self, bytes: usize) -> Result<Place, StoreError> {
+        let places = u32::try_from(1 + bytes / BYTES_PER_PLACE).unwrap_or(u32::MAX).min(self.bound);
+        let permit = Arc::clone(&self.places).acquire_many_owned(places).await;
+        permit.map(Place).map_err(|_| StoreError::Closed)
+    }
+
+    /// Puts a write at the end. Never waits.
+    ///
+    /// # Errors
+    /// The write comes back when the store takes no more.
+    #[expect(clippy::result_large_err, reason = "the write is given back to whom it belongs")]
+    pub fn push(&self, place: Place, write: Write) -> Result<(), Write> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(write);
+        }
+        waiting.writes.push(Queued { write, place });
+        let first = waiting.writes.len() == 1;
+        drop(waiting);
+        if first {
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for writes and takes all that there are, by exchanging `batch` (which must be empty) with them. False when
+    /// the queue was closed and nothing is left. For the one thread that writes.
+    pub fn take(&self, batch: &mut Vec<Queued>) -> bool {
+        debug_assert!(batch.is_empty());
+        let mut waiting = self.lock();
+        while waiting.writes.is_empty() && !waiting.closed {
+            waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        mem::swap(batch, &mut waiting.writes);
+        !batch.is_empty()
+    }
+
+    /// How many writes wait to be taken.
+    pub fn len(&self) -> usize {
+        self.lock().writes.len()
+    }
+
+    /// Whether nothing waits to be taken.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes no more; what was pushed is still written.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.places.close();
+        self.filled.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
