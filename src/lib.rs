@@ -1,3 +1,5 @@
 //! snakk
 pub mod model;
 pub mod protocol;
+#[cfg(feature = "server")]
+pub mod store;
