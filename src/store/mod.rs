@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use tokio::sync::mpsc;
 
-use crate::model::{Anchor, Entry, RoomId, Seq, UserId};
+use crate::model::{Anchor, Entry, RoomId, Seq, Time, UserId};
 
 mod error;
 mod queue;
@@ -63,6 +63,9 @@ pub trait Store: Send + Sync + 'static {
     /// A page of a room's messages (and of no other entries), oldest first. What does not fit into `most` is left out on
     /// the side away from the anchor. Entries before `first` are not shown.
     fn messages(&self, room: RoomId, anchor: Anchor, first: Seq, most: Most) -> Reading<'_, StoredPage>;
+
+    /// What an author posted to a room with that nonce, if promise 4 still holds for it.
+    fn posted(&self, author: UserId, room: RoomId, nonce: &str) -> Reading<'_, Option<(Seq, Time)>>;
 
     /// The accounts that are members of a room and whose folded names stand behind `after`, sorted by folded name.
     fn members(&self, room: RoomId, after: &str, limit: usize) -> Reading<'_, Vec<StoredMember>>;

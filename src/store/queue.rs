@@ -64,6 +64,12 @@ impl WriteQueue {
         permit.map(Place).map_err(|_| StoreError::Closed)
     }
 
+    /// A place for a write of so many bytes, if there is one now.
+    pub fn try_reserve(&self, bytes: usize) -> Option<Place> {
+        let places = u32::try_from(1 + bytes / BYTES_PER_PLACE).unwrap_or(u32::MAX).min(self.bound);
+        Arc::clone(&self.places).try_acquire_many_owned(places).ok().map(Place)
+    }
+
     /// Puts a write at the end. Never waits.
     ///
     /// # Errors

@@ -1,0 +1,26 @@
+//! The rules. No bytes, no JSON text, no SQL.
+//!
+//! A [`Session`] is one conversation: [`Session::ask`] is its asking half, [`Session::next`] its listening half. Between
+//! them stand the rooms, each with its state and the end of its log, and [`publish`], the only place where a head moves.
+
+pub mod accounts;
+pub mod flood;
+mod follow;
+pub mod limits;
+mod online;
+mod outbox;
+mod password;
+mod publish;
+mod requests;
+mod room;
+mod rooms;
+mod service;
+mod session;
+mod throttle;
+
+pub use follow::{Entries, Round};
+pub use limits::{Creation, Limits, Options, Registration};
+pub use outbox::Answered;
+pub use publish::Publisher;
+pub use service::Chat;
+pub use session::{Asking, Form, Next, Origin, Session};

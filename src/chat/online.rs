@@ -1,0 +1,272 @@
+//! Who is online, and under which names.
+//!
+//! One table of everybody, by the skeleton of the name, so that nobody can come in under a name that is in use or looks
+//! like one. A name is claimed here before the store is asked whether an account has it, which makes claiming and asking
+//! one step as others see it.
+
+use std::collections::{HashMap, VecDeque};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use crate::chat::flood::Bucket;
+use crate::chat::room::Room;
+use crate::chat::session::Session;
+use crate::model::{RoomId, Seq, User, UserId};
+use crate::protocol::Code;
+
+/// How long a guest who is gone may come back with the token.
+pub const GUEST_RETURN: Duration = Duration::from_secs(600);
+
+/// How many guests who are gone are remembered, so that a crowd that comes and goes cannot fill the memory.
+const MOST_DEPARTED: usize = 10_000;
+
+/// Somebody who is online, or a guest who was a short while ago.
+pub struct Person {
+    /// Who it is.
+    pub user: User,
+    /// What all sessions of this user share of flood control.
+    pub flood: Mutex<Floods>,
+    skeleton: Box<str>,
+    here: Mutex<Here>,
+}
+
+/// What a user has left of what it may send.
+#[derive(Default)]
+pub struct Floods {
+    /// For what is said.
+    pub talk: Bucket,
+    /// For everything else.
+    pub other: Bucket,
+    /// For rooms that are made.
+    pub creations: Bucket,
+}
+
+#[derive(Default)]
+struct Here {
+    sessions: Vec<Weak<Session>>,
+    /// Where this user is a member, and up to where it has read.
+    rooms: Vec<(Arc<Room>, Seq)>,
+}
+
+impl Person {
+    /// Somebody who is about to come online.
+    pub fn new(user: User, skeleton: Box<str>) -> Person {
+        Person { user, skeleton, flood: Mutex::default(), here: Mutex::default() }
+    }
+
+    /// What this user has left of what it may send.
+    pub fn floods(&self) -> MutexGuard<'_, Floods> {
+        self.flood.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many sessions this user has.
+    pub fn sessions(&self) -> usize {
+        self.here().sessions.len()
+    }
+
+    /// The rooms that this user is a member of.
+    pub fn rooms(&self) -> Vec<Arc<Room>> {
+        self.here().rooms.iter().map(|(room, _)| Arc::clone(room)).collect()
+    }
+
+    /// This user is a member of a room now.
+    pub fn add_room(&self, room: &Arc<Room>, read: Seq) {
+        let mut here = self.here();
+        if !here.rooms.iter().any(|(known, _)| known.id == room.id) {
+            here.rooms.reserve_exact(1);
+            here.rooms.push((Arc::clone(room), read));
+        }
+    }
+
+    /// Up to where this user has read a room.
+    pub fn read(&self, room: RoomId) -> Seq {
+        self.here().rooms.iter().find(|(known, _)| known.id == room).map_or(Seq::ZERO, |(_, read)| *read)
+    }
+
+    /// This user is a member of a room no more.
+    pub fn remove_room(&self, room: RoomId) {
+        self.here().rooms.retain(|(known, _)| known.id != room);
+    }
+
+    fn here(&self) -> MutexGuard<'_, Here> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everybody who is online.
+#[derive(Default)]
+pub struct Online {
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    holders: HashMap<Box<str>, Holder>,
+    /// Guests who are gone, oldest first.
+    departed: VecDeque<(Instant, Arc<Person>)>,
+}
+
+enum Holder {
+    /// Somebody is about to come in under this name.
+    Claimed,
+    Here(Arc<Person>),
+    /// A guest who may come back; until then the name is free.
+    Departed(Arc<Person>, Instant),
+}
+
+/// A name that nobody else can come in under while this lives.
+pub struct Claim<'a> {
+    online: &'a Online,
+    skeleton: Option<Box<str>>,
+}
+
+/// What became of a guest's token.
+pub enum Return {
+    /// The guest is back, with what it had. A session of its that was still open is closed by the caller.
+    Back(Arc<Person>, Vec<Arc<Session>>),
+    /// Somebody else has the name.
+    Taken,
+    /// Nobody has the name, and the guest is not remembered.
+    Unknown,
+}
+
+impl Online {
+    /// Claims a name for a newcomer.
+    ///
+    /// # Errors
+    /// `name_taken`
+    pub fn claim(&self, skeleton: String, now: Instant) -> Result<Claim<'_>, Code> {
+        let mut table = self.table();
+        table.forget_departed(now);
+        let skeleton = skeleton.into_boxed_str();
+        match table.holders.get(&skeleton) {
+            None | Some(Holder::Departed(..)) => {}
+            Some(Holder::Claimed | Holder::Here(_)) => return Err(Code::NameTaken),
+        }
+        table.holders.insert(skeleton.clone(), Holder::Claimed);
+        Ok(Claim { online: self, skeleton: Some(skeleton) })
+    }
+
+    /// An account's session comes online.
+    ///
+    /// # Errors
+    /// `too_many_sessions`; or `name_taken`, by a guest who came in under a name that looks like this one.
+    pub fn enter(&self, user: User, skeleton: String, session: &Arc<Session>, most: u32) -> Result<Arc<Person>, Code> {
+        let mut table = self.table();
+        let skeleton = skeleton.into_boxed_str();
+        if let Some(Holder::Here(person)) = table.holders.get(&skeleton) {
+            if person.user.id != user.id {
+                return Err(Code::NameTaken);
+            }
+            let mut here = person.here();
+            if most > 0 && here.sessions.len() >= most as usize {
+                return Err(Code::TooManySessions);
+            }
+            here.sessions.push(Arc::downgrade(session));
+            drop(here);
+            return Ok(Arc::clone(person));
+        }
+        let person = Arc::new(Person::new(user, skeleton.clone()));
+        person.here().sessions.push(Arc::downgrade(session));
+        table.holders.insert(skeleton, Holder::Here(Arc::clone(&person)));
+        Ok(person)
+    }
+
+    /// A guest shows the token of its last login.
+    pub fn come_back(&self, id: UserId, skeleton: &str, session: &Arc<Session>, now: Instant) -> Return {
+        let mut table = self.table();
+        table.forget_departed(now);
+        let person = match table.holders.get(skeleton) {
+            None => return Return::Unknown,
+            Some(Holder::Here(person) | Holder::Departed(person, _)) if person.user.id == id => Arc::clone(person),
+            Some(_) => return Return::Taken,
+        };
+        let old = mem::replace(&mut person.here().sessions, vec![Arc::downgrade(session)]);
+        table.holders.insert(skeleton.into(), Holder::Here(Arc::clone(&person)));
+        Return::Back(person, old.iter().filter_map(Weak::upgrade).collect())
+    }
+
+    /// A session of this user ends. True if it was the last one, so that the user is offline now.
+    pub fn leave(&self, person: &Arc<Person>, session: &Session, now: Instant) -> bool {
+        let mut table = self.table();
+        let mut here = person.here();
+        here.sessions.retain(|known| known.as_ptr() != std::ptr::from_ref(session));
+        if !here.sessions.is_empty() {
+            return false;
+        }
+        here.sessions = Vec::new();
+        drop(here);
+        match table.holders.get(&person.skeleton) {
+            Some(Holder::Here(known)) if Arc::ptr_eq(known, person) => {}
+            _ => return false,
+        }
+        if person.user.is_guest() {
+            let until = now + GUEST_RETURN;
+            table.holders.insert(person.skeleton.clone(), Holder::Departed(Arc::clone(person), until));
+            table.departed.push_back((until, Arc::clone(person)));
+        } else {
+            table.holders.remove(&person.skeleton);
+        }
+        true
+    }
+
+    /// Whether somebody is online.
+    pub fn is_here(&self, person: &Arc<Person>) -> bool {
+        matches!(self.table().holders.get(&person.skeleton), Some(Holder::Here(known)) if known.user.id == person.user.id)
+    }
+
+    /// Everybody who is online, sorted by folded name.
+    pub fn everybody(&self) -> Vec<User> {
+        let table = self.table();
+        let here = table.holders.values().filter_map(|holder| match holder {
+            Holder::Here(person) => Some(person.user.clone()),
+            Holder::Claimed | Holder::Departed(..) => None,
+        });
+        let mut users: Vec<User> = here.collect();
+        drop(table);
+        users.sort_by(|a, b| a.name.folded().cmp(b.name.folded()));
+        users
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn forget_departed(&mut self, now: Instant) {
+        while self.departed.front().is_some_and(|(until, _)| *until <= now || self.departed.len() > MOST_DEPARTED) {
+            let Some((until, person)) = self.departed.pop_front() else { return };
+            // The guest may have come back since, or somebody else may have the name.
+            let gone = match self.holders.get(&person.skeleton) {
+                Some(Holder::Departed(known, known_until)) => Arc::ptr_eq(known, &person) && *known_until == until,
+                _ => false,
+            };
+            if gone {
+                self.holders.remove(&person.skeleton);
+            }
+        }
+    }
+}
+
+impl Claim<'_> {
+    /// Comes in under the name that was claimed.
+    pub fn enter(mut self, user: User, session: &Arc<Session>) -> Arc<Person> {
+        let skeleton = self.skeleton.take().unwrap_or_default();
+        let person = Arc::new(Person::new(user, skeleton.clone()));
+        person.here().sessions.push(Arc::downgrade(session));
+        self.online.table().holders.insert(skeleton, Holder::Here(Arc::clone(&person)));
+        person
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let Some(skeleton) = self.skeleton.take() else { return };
+        let mut table = self.online.table();
+        if matches!(table.holders.get(&skeleton), Some(Holder::Claimed)) {
+            table.holders.remove(&skeleton);
+        }
+    }
+}

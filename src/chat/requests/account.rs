@@ -1,0 +1,265 @@
+//! Who somebody is: guests, accounts, and what proves it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::chat::Chat;
+use crate::chat::accounts::{GuestToken, guest_token};
+use crate::chat::limits::Registration;
+use crate::chat::online::{GUEST_RETURN, Person, Return};
+use crate::chat::requests::history::MOST_BYTES;
+use crate::chat::requests::{rooms, seen};
+use crate::chat::session::{Origin, Session, unavailable};
+use crate::model::{Anchor, RoomName, ServerRole, User, Username};
+use crate::protocol::response::{Entered, Hello, HelloLimits, LoggedIn, Membership};
+use crate::protocol::{Answer, Code, Credential, Refusal, Response, Secret};
+use crate::store::{Created, Most, NewAccount, Write};
+
+/// The version of the native protocol.
+const PROTOCOL: i64 = 1;
+/// What this version of the server can do beyond the first.
+const FEATURES: &[&str] = &["history", "nonce", "resume"];
+/// How many rooms a login lists.
+const MOST_ROOMS: usize = 500;
+
+/// Says what the server is.
+pub(super) fn hello(chat: &Chat, protocol: Option<i64>) -> Answer {
+    if protocol.is_some_and(|version| version != PROTOCOL) {
+        return Err(Refusal::from(Code::UnsupportedProtocol).about("protocol"));
+    }
+    let (options, limits) = (&chat.options, &chat.options.limits);
+    Ok(Response::Hello(Box::new(Hello {
+        server: concat!("snakkd/", env!("CARGO_PKG_VERSION")).into(),
+        name: options.name.clone(),
+        motd: options.motd.clone(),
+        time: chat.clock.now(),
+        features: FEATURES,
+        limits: HelloLimits {
+            max_frame_bytes: limits.max_frame_bytes,
+            max_frame_bytes_before_login: limits.max_frame_bytes_before_login,
+            max_text_bytes: limits.max_text_bytes,
+            messages_per_second: limits.messages_per_second,
+            message_burst: limits.message_burst,
+            stall_timeout: limits.stall_timeout,
+        },
+        guests: options.guests,
+        registration: options.registration.as_str(),
+    })))
+}
+
+/// Says who somebody is.
+pub(super) fn whoami(person: &Person) -> Response {
+    Response::Whoami {
+        username: person.user.name.shared(),
+        guest: person.user.is_guest(),
+        role: person.user.role,
+        sessions: u32::try_from(person.sessions()).unwrap_or(u32::MAX),
+    }
+}
+
+/// Logs in: to an account, or as a guest.
+pub(super) async fn login(session: &Arc<Session>, username: &str, credential: Credential) -> Answer {
+    let name = newcomer(session, username)?;
+    match credential {
+        Credential::Password(password) => with_password(session, &name, &password).await,
+        Credential::Token(token) => with_token(session, name, &token).await,
+        Credential::None => as_guest(session, name).await,
+    }
+    .map(|logged_in| Response::LoggedIn(Box::new(logged_in)))
+}
+
+/// Makes an account, and logs in to it.
+pub(super) async fn register(session: &Arc<Session>, username: &str, password: &Secret) -> Answer {
+    let chat = &session.chat;
+    let name = newcomer(session, username)?;
+    if chat.options.registration != Registration::Open {
+        return Err(Code::RegistrationClosed.into());
+    }
+    let skeleton = name.skeleton();
+    let claim = chat.online.claim(skeleton.clone(), Instant::now())?;
+    if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
+        return Err(Code::NameTaken.into());
+    }
+    if let Some(origin) = session.counted() {
+        let per_hour = chat.options.limits.registrations_per_hour;
+        chat.registrations.take(origin, per_hour, Instant::now()).map_err(Refusal::rate_limited)?;
+    }
+    let password_hash = chat.passwords.hash(password, &name).await?;
+    let time = chat.clock.now();
+    let new = NewAccount { name: name.clone(), skeleton: skeleton.into(), password_hash, time };
+    let created = chat.write(0, |done| Write::CreateAccount(new, done)).await.map_err(|error| unavailable(&error))?;
+    let Created::New(id) = created else { return Err(Code::NameTaken.into()) };
+    let user = User { id, name, role: ServerRole::User };
+    let person = claim.enter(user, session);
+    session.set_person(Arc::clone(&person));
+    Ok(Response::LoggedIn(Box::new(logged_in(&person, None, Vec::new(), false))))
+}
+
+/// A course dialect's login: logs in, joins the course room, and starts the backlog.
+pub(super) async fn enter(
+    session: &Arc<Session>,
+    username: &str,
+    password: Option<Secret>,
+    room: &RoomName,
+    backlog: u32,
+    as_list: bool,
+) -> Answer {
+    let chat = &session.chat;
+    let name = newcomer(session, username)?;
+    match password {
+        Some(password) => with_password(session, &name, &password).await?,
+        None => as_guest(session, name).await?,
+    };
+    let person = session.person().ok_or(Code::Internal)?;
+    let entered = async {
+        let room = seen(chat, room)?;
+        rooms::become_member(session, &person, &room).await?;
+        let head = room.head();
+        let first = room.ledger().state.first;
+        let most = Most { entries: backlog as usize, bytes: MOST_BYTES };
+        let page = match backlog {
+            0 => Vec::new(),
+            _ => chat.store.messages(room.id, Anchor::Before(head.next()), first, most).await.map_err(|e| unavailable(&e))?.messages,
+        };
+        // As a list the backlog is in the answer, and events go on behind it; else it comes as events itself.
+        let behind = match page.first() {
+            Some(oldest) if !as_list => oldest.seq.before(),
+            _ => head,
+        };
+        rooms::follow_behind(session, &person, &room, behind)?;
+        Ok(Response::Entered(Box::new(Entered {
+            username: person.user.name.shared(),
+            backlog: if as_list { page } else { Vec::new() },
+        })))
+    };
+    let answer = entered.await;
+    if answer.is_err() {
+        // Not half logged in: a course client has no word for that.
+        session.leave();
+        session.unfollow_all();
+    }
+    answer
+}
+
+/// Logs out. A guest's name is free before the answer.
+pub(super) fn logout(session: &Arc<Session>) -> Answer {
+    let person = session.leave().ok_or(Code::NotLoggedIn)?;
+    session.unfollow_all();
+    Ok(Response::LoggedOut { username: person.user.name.shared() })
+}
+
+/// The name under which somebody wants to come in.
+fn newcomer(session: &Session, username: &str) -> Result<Username, Refusal> {
+    if session.person().is_some() {
+        return Err(Code::AlreadyLoggedIn.into());
+    }
+    Username::parse(username, session.chat.options.names).map_err(|_| Refusal::from(Code::BadName).about("username"))
+}
+
+async fn as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Refusal> {
+    let chat = &session.chat;
+    if !chat.options.guests && session.origin != Origin::Host {
+        return Err(Code::Forbidden.into());
+    }
+    let skeleton = name.skeleton();
+    let claim = chat.online.claim(skeleton.clone(), Instant::now())?;
+    if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
+        return Err(Code::NameTaken.into());
+    }
+    let GuestToken { token, id } = guest_token(chat, &name)?;
+    let person = claim.enter(User { id, name, role: ServerRole::User }, session);
+    session.set_person(Arc::clone(&person));
+    Ok(logged_in(&person, Some(token), Vec::new(), false))
+}
+
+async fn with_password(session: &Arc<Session>, name: &Username, password: &Secret) -> Result<LoggedIn, Refusal> {
+    let chat = &session.chat;
+    attempt(session, name)?;
+    let account = chat.store.account(name.folded()).await.map_err(|error| unavailable(&error))?;
+    let hash = account.as_ref().map(|account| &*account.password_hash);
+    let fits = chat.passwords.verify(password, hash).await?;
+    let Some(account) = account.filter(|_| fits) else { return Err(Code::BadCredentials.into()) };
+    succeeded(session, name);
+    let memberships = chat.store.memberships(account.id).await.map_err(|error| unavailable(&error))?;
+    let user = User { id: account.id, name: account.name, role: account.role };
+    let skeleton = user.name.skeleton();
+    let person = chat.online.enter(user, skeleton, session, chat.options.limits.max_sessions_per_user)?;
+    session.set_person(Arc::clone(&person));
+    let mut lines = Vec::new();
+    for membership in memberships {
+        let Some(room) = chat.rooms.by_id(membership.room) else { continue };
+        person.add_room(&room, membership.read);
+        chat.refresh_presence(&room, &person);
+        let (kind, topic) = {
+            let ledger = room.ledger();
+            (ledger.state.kind, ledger.state.topic.clone())
+        };
+        lines.push(Membership {
+            room: room.name.clone(),
+            kind,
+            topic,
+            role: membership.role,
+            head: room.head(),
+            read: membership.read,
+            unread: membership.unread,
+            mentions: 0,
+        });
+    }
+    lines.sort_by(|a, b| a.room.cmp(&b.room));
+    let more = lines.len() > MOST_ROOMS;
+    lines.truncate(MOST_ROOMS);
+    Ok(logged_in(&person, None, lines, more))
+}
+
+/// A guest shows the token of its last login, and is the same guest again.
+async fn with_token(session: &Arc<Session>, name: Username, token: &Secret) -> Result<LoggedIn, Refusal> {
+    let chat = &session.chat;
+    let skeleton = name.skeleton();
+    attempt(session, &name)?;
+    let GuestToken { token, id } = GuestToken::of(chat, &name, &token.0).ok_or(Code::BadCredentials)?;
+    succeeded(session, &name);
+    let person = match chat.online.come_back(id, &skeleton, session, Instant::now()) {
+        Return::Back(person, old) => {
+            for session in old {
+                // Its connection is dead, or its owner has another one now.
+                session.displace();
+            }
+            for room in person.rooms() {
+                if room.ledger().state.add_guest(id, person.user.name.shared()) {
+                    chat.tell_presence(&room, &person, true);
+                }
+            }
+            person
+        }
+        // Of an earlier run of the server, which has forgotten its guests, but not their postings.
+        Return::Unknown if chat.is_young(GUEST_RETURN) => {
+            let claim = chat.online.claim(skeleton.clone(), Instant::now())?;
+            if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
+                return Err(Code::NameTaken.into());
+            }
+            claim.enter(User { id, name, role: ServerRole::User }, session)
+        }
+        Return::Taken | Return::Unknown => return Err(Code::BadCredentials.into()),
+    };
+    session.set_person(Arc::clone(&person));
+    Ok(logged_in(&person, Some(token), Vec::new(), false))
+}
+
+fn logged_in(person: &Person, token: Option<Box<str>>, rooms: Vec<Membership>, more: bool) -> LoggedIn {
+    let user = &person.user;
+    LoggedIn { username: user.name.shared(), guest: user.is_guest(), token, role: user.role, rooms, more }
+}
+
+/// Takes an attempt at a password or token before it is looked at.
+fn attempt(session: &Session, name: &Username) -> Result<(), Refusal> {
+    let Some(origin) = session.counted() else { return Ok(()) };
+    let most = session.chat.options.limits.password_attempts;
+    session.chat.attempts.take(name.folded(), origin, most, Instant::now()).map_err(Refusal::rate_limited)
+}
+
+/// The attempt was a good one.
+fn succeeded(session: &Session, name: &Username) {
+    if let Some(origin) = session.counted() {
+        session.chat.attempts.succeeded(name.folded(), origin);
+    }
+}

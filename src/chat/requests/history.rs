@@ -1,0 +1,28 @@
+//! Old messages.
+
+use crate::chat::Chat;
+use crate::chat::requests::seen;
+use crate::chat::session::unavailable;
+use crate::model::{Anchor, RoomName, Seq};
+use crate::protocol::response::Page;
+use crate::protocol::{Answer, Response};
+use crate::store::Most;
+
+/// How many messages a page has if not told otherwise.
+const DEFAULT_LIMIT: u32 = 50;
+/// How many messages a page has at most.
+const MOST_MESSAGES: u32 = 500;
+/// About how many bytes a page has at most.
+pub(super) const MOST_BYTES: usize = 240 * 1024;
+
+/// A page of a room's messages.
+pub(super) async fn page(chat: &Chat, room: &RoomName, anchor: Anchor, limit: Option<u32>) -> Answer {
+    let room = seen(chat, room)?;
+    let first = room.ledger().state.first;
+    let most = Most { entries: limit.unwrap_or(DEFAULT_LIMIT).min(MOST_MESSAGES) as usize, bytes: MOST_BYTES };
+    let page = chat.store.messages(room.id, anchor, first, most).await.map_err(|error| unavailable(&error))?;
+    // What was committed a moment ago may be in the page before its head was moved.
+    let last = page.messages.last().map_or(Seq::ZERO, |entry| entry.seq);
+    let head = room.head().max(last);
+    Ok(Response::History(Box::new(Page { room: room.name.clone(), messages: page.messages, more: page.more, first, head })))
+}

@@ -1,0 +1,155 @@
+//! A room as others see it: its log's head and end, its followers, and its state.
+//!
+//! Two locks, never held together by anybody but [`Room::publish`](crate::chat::publish), and never across an await:
+//! `ledger` decides what may be queued, `live` is what followers read. Posting takes only the first, reading only the
+//! second, so that a busy reader never keeps a poster waiting.
+
+mod state;
+mod tail;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use state::{Member, State};
+pub use tail::{Follower, Slice, Tail, cost};
+
+use crate::model::{Body, Epoch, RoomId, RoomName, Seq, Time, User};
+use crate::protocol::{Code, Refusal};
+use crate::store::{self, Append, Place, StoredRoom, Write, WriteQueue};
+
+/// A room: a named log with members.
+pub struct Room {
+    /// Names it for the store.
+    pub id: RoomId,
+    /// Names it for people.
+    pub name: RoomName,
+    /// Changes when what a client remembers of the room is void.
+    pub epoch: Epoch,
+    head: AtomicU64,
+    ledger: Mutex<Ledger>,
+    live: Mutex<Live>,
+}
+
+/// The state, as everything that was queued will leave it, and how to take back what is not committed yet.
+pub struct Ledger {
+    /// The rules, as they will hold for what is queued next.
+    pub state: State,
+    /// Which run of successes this state stands on; see promise 5 of [`store::Store`].
+    generation: u64,
+    /// A change that waits for its commit, oldest first.
+    pending: VecDeque<state::Undo>,
+}
+
+/// What followers read.
+#[derive(Default)]
+pub struct Live {
+    /// The newest entries.
+    pub tail: Tail,
+    /// Whom to wake.
+    pub followers: Vec<Follower>,
+}
+
+/// Something that somebody wants to put into a room's log.
+pub struct Draft<'a> {
+    /// Who.
+    pub author: &'a User,
+    /// When.
+    pub time: Time,
+    /// What.
+    pub body: Body,
+    /// Makes it safe to repeat.
+    pub nonce: Option<Box<str>>,
+    /// Who wants to know what became of it.
+    pub origin: store::Origin,
+}
+
+impl Room {
+    /// A room as it was stored.
+    pub fn new(stored: StoredRoom) -> Room {
+        let state = State::new(stored.kind, stored.topic, stored.first, stored.members.into_iter());
+        Room {
+            id: stored.id,
+            name: stored.name,
+            epoch: stored.epoch,
+            head: AtomicU64::new(stored.head.0),
+            ledger: Mutex::new(Ledger { state, generation: 0, pending: VecDeque::new() }),
+            live: Mutex::default(),
+        }
+    }
+
+    /// The last entry that anybody may see.
+    pub fn head(&self) -> Seq {
+        Seq(self.head.load(Ordering::Acquire))
+    }
+
+    /// Lets everybody see the log up to here. Only `publish` does that; a head never goes back.
+    pub fn advance(&self, head: Seq) {
+        self.head.fetch_max(head.0, Ordering::AcqRel);
+    }
+
+    /// The state, to ask or change it.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What followers read.
+    pub fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Checks a draft and takes its place in the queue, both under the room's lock: what was queued before it is what it
+    /// is checked against. `check` is asked first, about the state.
+    ///
+    /// # Errors
+    /// Why it may not be, or that nothing can be stored.
+    pub fn post(
+        &self,
+        queue: &WriteQueue,
+        place: Place,
+        draft: Draft<'_>,
+        check: impl FnOnce(&State) -> Result<(), Code>,
+    ) -> Result<(), Refusal> {
+        let mut ledger = self.ledger();
+        check(&ledger.state)?;
+        let undo = ledger.state.apply(&draft.body, true);
+        let append = Append {
+            room: self.id,
+            generation: ledger.generation,
+            time: draft.time,
+            author: draft.author.id,
+            from: draft.author.name.shared(),
+            body: draft.body,
+            nonce: draft.nonce,
+            origin: draft.origin,
+        };
+        if queue.push(place, Write::Append(append)).is_err() {
+            if let Some(undo) = undo {
+                ledger.state.undo(undo);
+            }
+            return Err(Code::ShuttingDown.into());
+        }
+        ledger.pending.extend(undo);
+        Ok(())
+    }
+}
+
+impl Ledger {
+    /// An entry that changes the state was committed: it cannot be taken back any more.
+    pub fn committed(&mut self) {
+        self.pending.pop_front();
+        if self.pending.is_empty() {
+            self.pending = VecDeque::new();
+        }
+    }
+
+    /// An append failed: everything that was checked against it fails too, so the state goes back to what is committed.
+    pub fn failed(&mut self, generation: u64) {
+        if generation > self.generation {
+            self.generation = generation;
+            while let Some(undo) = self.pending.pop_back() {
+                self.state.undo(undo);
+            }
+        }
+    }
+}

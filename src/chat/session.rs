@@ -1,0 +1,385 @@
+//! The asking half of a session: requests in, answers out in their order, up to 64 of them waiting for their commit.
+//!
+//! A session has no socket: whoever owns one calls [`Session::ask`] for what arrives and sends what [`Session::next`]
+//! gives. Both may run at the same time, in two tasks; they meet in one short lock.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::chat::flood::Bucket;
+use crate::chat::follow::Follow;
+use crate::chat::online::Person;
+use crate::chat::outbox::{Answered, Outbox, Ticket};
+use crate::chat::requests;
+use crate::chat::room::Room;
+use crate::chat::service::Chat;
+use crate::chat::throttle;
+use crate::model::{RoomId, Seq, UserId};
+use crate::protocol::{Answer, Ask, Code, Hint, Refusal};
+use crate::store::Outcome;
+
+/// One conversation: who is logged in, what waits to be answered, and a cursor for each followed room.
+pub struct Session {
+    pub(super) chat: Arc<Chat>,
+    pub(super) origin: Origin,
+    pub(super) inner: Mutex<Inner>,
+    /// There may be something to send.
+    pub(super) wake: Notify,
+    /// There may be room for another request, or every request may have its answer.
+    pub(super) freed: Notify,
+    logged_in: AtomicBool,
+}
+
+/// Where a session comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From a network address, which counts for limits.
+    Address(IpAddr),
+    /// From this machine, without an address.
+    Local,
+    /// From the program that the server lives in, which may come in as a guest even where guests may not.
+    Host,
+}
+
+pub(super) struct Inner {
+    pub(super) person: Option<Arc<Person>>,
+    pub(super) outbox: Outbox,
+    pub(super) follows: Vec<Follow>,
+    pub(super) hints: Vec<Hint>,
+    pub(super) form: Form,
+    pub(super) end: End,
+    /// No entries are sent until the request under way was answered: the answer comes first.
+    pub(super) held: bool,
+    /// Which followed room is served first next time.
+    pub(super) turn: usize,
+    /// What may be asked before login.
+    flood: Bucket,
+}
+
+/// In which form a session wants the entries of its rooms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// As they were encoded once for all receivers.
+    #[default]
+    Encoded,
+    /// As values, one at a time, to be encoded for this session alone.
+    Typed,
+}
+
+/// How far a session's end has come.
+#[derive(Debug, Default)]
+pub(super) enum End {
+    /// It goes on.
+    #[default]
+    Open,
+    /// It takes no more requests, sends what is due, then the last word, and ends.
+    Due(Option<Hint>),
+    /// It takes no more requests, sends the answers that are due and nothing else, and ends.
+    Curt,
+    /// Nobody is there any more.
+    Gone,
+}
+
+/// Whether the asker may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next request is welcome.
+    Ask,
+    /// No more requests are taken.
+    Stop,
+}
+
+/// What came of asking.
+pub enum Asking {
+    /// It is done; the answer comes, or will come, out of [`Session::next`].
+    Done(Next),
+    /// It has to wait for something.
+    Later(Pin<Box<dyn Future<Output = Next> + Send>>),
+}
+
+/// Who waits for a posting. Travels through the store as [`crate::store::Origin`].
+pub(super) enum Waiter {
+    /// A session, which goes on meanwhile.
+    Slot(Arc<Session>, Ticket),
+    /// A request that goes on only then.
+    Call(oneshot::Sender<Outcome>),
+}
+
+impl Session {
+    pub(super) fn new(chat: Arc<Chat>, origin: Origin) -> Session {
+        Session {
+            chat,
+            origin,
+            inner: Mutex::new(Inner {
+                person: None,
+                outbox: Outbox::default(),
+                follows: Vec::new(),
+                hints: Vec::new(),
+                form: Form::Encoded,
+                end: End::Open,
+                held: false,
+                turn: 0,
+                flood: Bucket::default(),
+            }),
+            wake: Notify::new(),
+            freed: Notify::new(),
+            logged_in: AtomicBool::new(false),
+        }
+    }
+
+    /// Chooses the form of entries. Before the first request.
+    pub fn set_form(&self, form: Form) {
+        self.inner().form = form;
+    }
+
+    /// Whether somebody is logged in.
+    pub fn is_logged_in(&self) -> bool {
+        self.logged_in.load(Ordering::Acquire)
+    }
+
+    /// Takes a request. The next one may be given when this one's future, if there is one, has ended.
+    ///
+    /// # Cancel safety
+    /// The future must be driven to its end: a request that was given up halfway has no answer, and those behind it have
+    /// to wait for one.
+    pub fn ask(self: &Arc<Session>, ask: Ask) -> Asking {
+        let inner = self.inner();
+        if !matches!(inner.end, End::Open) {
+            return Asking::Done(Next::Stop);
+        }
+        if inner.outbox.has_room() {
+            drop(inner);
+            return requests::handle(self, ask);
+        }
+        drop(inner);
+        let session = Arc::clone(self);
+        Asking::Later(Box::pin(async move {
+            if session.wait_for(|inner| inner.outbox.has_room()).await == Next::Stop {
+                return Next::Stop;
+            }
+            match requests::handle(&session, ask) {
+                Asking::Done(next) => next,
+                Asking::Later(future) => future.await,
+            }
+        }))
+    }
+
+    /// Says that something was wrong with the input, in its order.
+    pub fn fault(&self, refusal: Refusal) {
+        self.inner().outbox.push(Answered::Fault(refusal));
+        self.wake.notify_one();
+    }
+
+    /// The peer sends nothing more, but may still want what is due to it: the answers, and what the followed rooms hold
+    /// up to this moment. The name is free at once.
+    pub async fn hang_up(self: &Arc<Session>) {
+        self.wait_for(|inner| inner.outbox.is_settled()).await;
+        self.leave();
+        let mut inner = self.inner();
+        for follow in &mut inner.follows {
+            follow.stop_at(follow.room.head());
+        }
+        if matches!(inner.end, End::Open) {
+            inner.end = End::Due(None);
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// Ends the session: what is due is sent first, then the last word.
+    pub fn finish(&self, last_word: Option<Hint>) {
+        let mut inner = self.inner();
+        if matches!(inner.end, End::Open | End::Due(None)) {
+            inner.end = End::Due(last_word);
+        }
+        drop(inner);
+        self.wake.notify_one();
+        self.freed.notify_one();
+    }
+
+    /// Ends the session: the answers that are due are sent, but nothing of its rooms.
+    pub fn finish_curtly(&self) {
+        let mut inner = self.inner();
+        if !matches!(inner.end, End::Gone) {
+            inner.end = End::Curt;
+        }
+        drop(inner);
+        self.wake.notify_one();
+        self.freed.notify_one();
+    }
+
+    /// The peer is gone: nothing is due any more.
+    pub fn close(self: &Arc<Session>) {
+        self.leave();
+        let mut inner = self.inner();
+        inner.end = End::Gone;
+        let follows = std::mem::take(&mut inner.follows);
+        inner.outbox = Outbox::default();
+        inner.hints = Vec::new();
+        drop(inner);
+        for follow in follows {
+            follow.room.unfollow(self);
+        }
+        self.wake.notify_one();
+        self.freed.notify_one();
+    }
+
+    /// Whoever is logged in has another session now, which this one makes room for: the name stays in use.
+    pub(super) fn displace(self: &Arc<Session>) {
+        self.inner().person = None;
+        self.logged_in.store(false, Ordering::Release);
+        self.unfollow_all();
+        self.finish_curtly();
+    }
+
+    /// Who is logged in.
+    pub(super) fn person(&self) -> Option<Arc<Person>> {
+        self.inner().person.clone()
+    }
+
+    /// Somebody is logged in now.
+    pub(super) fn set_person(&self, person: Arc<Person>) {
+        self.inner().person = Some(person);
+        self.logged_in.store(true, Ordering::Release);
+    }
+
+    /// Whoever is logged in is not any more. The followed rooms stay until they are dropped or sent.
+    pub(super) fn leave(self: &Arc<Session>) -> Option<Arc<Person>> {
+        let person = self.inner().person.take()?;
+        self.logged_in.store(false, Ordering::Release);
+        self.chat.depart(&person, self);
+        Some(person)
+    }
+
+    /// Stops all rooms' events.
+    pub(super) fn unfollow_all(self: &Arc<Session>) {
+        let follows = std::mem::take(&mut self.inner().follows);
+        for follow in follows {
+            follow.room.unfollow(self);
+        }
+    }
+
+    /// Who asks, as far as it is counted.
+    pub(super) fn counted(&self) -> Option<throttle::Origin> {
+        match self.origin {
+            Origin::Address(address) => Some(throttle::Origin::of(address)),
+            Origin::Local | Origin::Host => None,
+        }
+    }
+
+    /// Adds an answer that is known at once.
+    pub(super) fn answer(&self, tag: crate::protocol::Tag, answer: Answer) {
+        let mut inner = self.inner();
+        inner.held = false;
+        inner.outbox.push(Answered::Request(tag, answer));
+        let ready = inner.outbox.is_ready();
+        drop(inner);
+        if ready {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Opens the slot of a posting, to be filled by [`Session::settle`].
+    pub(super) fn open(&self, tag: crate::protocol::Tag) -> Ticket {
+        self.inner().outbox.open(tag)
+    }
+
+    /// Fills a slot. Whoever calls this wakes the session afterwards with [`Session::rouse`].
+    pub(super) fn settle(&self, ticket: Ticket, answer: Answer, posted: Option<(RoomId, Seq)>) {
+        let mut inner = self.inner();
+        inner.outbox.fill(ticket, answer, posted);
+        let settled = inner.outbox.is_settled();
+        drop(inner);
+        if settled {
+            self.freed.notify_one();
+        }
+    }
+
+    /// There may be something to send.
+    pub(super) fn rouse(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Tells something that may be merged with what was told before, or dropped.
+    pub(super) fn hint(&self, hint: Hint) {
+        let mut inner = self.inner();
+        if let Hint::Presence { user, .. } = &hint {
+            inner.hints.retain(|known| !matches!(known, Hint::Presence { user: known, .. } if known == user));
+        }
+        if inner.hints.len() < MOST_HINTS {
+            inner.hints.push(hint);
+            drop(inner);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Spends one of what may be asked.
+    pub(super) fn spend_other(&self, person: Option<&Person>) -> Result<(), Refusal> {
+        let (rate, now) = (self.chat.other_rate(), Instant::now());
+        let taken = match person {
+            Some(person) => person.floods().other.take(rate, now),
+            None => self.inner().flood.take(rate, now),
+        };
+        taken.map_err(Refusal::rate_limited)
+    }
+
+    /// Waits until every request so far has its answer, so that the next acts as if they were done.
+    pub(super) async fn settled(&self) -> Next {
+        self.wait_for(|inner| inner.outbox.is_settled()).await
+    }
+
+    /// Only the asking half waits here, and only once at a time, so one waiter to notify is enough.
+    async fn wait_for(&self, mut done: impl FnMut(&Inner) -> bool) -> Next {
+        loop {
+            {
+                let inner = self.inner();
+                if matches!(inner.end, End::Gone) {
+                    return Next::Stop;
+                }
+                if done(&inner) {
+                    return Next::Ask;
+                }
+            }
+            // A notification between the look and the wait is kept by `Notify`, so it cannot be missed.
+            self.freed.notified().await;
+        }
+    }
+
+    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many hints may wait for a session. More are dropped: they are only hints.
+const MOST_HINTS: usize = 64;
+
+impl Room {
+    /// A session does not follow this room any more.
+    pub(super) fn unfollow(&self, session: &Arc<Session>) {
+        let mut live = self.live();
+        live.followers.retain(|follower| !Arc::ptr_eq(&follower.session, session));
+        if live.followers.is_empty() {
+            live.followers = Vec::new();
+        }
+    }
+
+    /// Sessions of a user that follow this room.
+    pub(super) fn followed_by(&self, user: UserId) -> Vec<Arc<Session>> {
+        let live = self.live();
+        live.followers.iter().filter(|follower| follower.user == user).map(|f| Arc::clone(&f.session)).collect()
+    }
+}
+
+/// What a failed store means to whoever asked.
+pub(super) fn unavailable(error: &crate::store::StoreError) -> Refusal {
+    match error {
+        crate::store::StoreError::Closed => Code::ShuttingDown.into(),
+        _ => Code::StorageUnavailable.into(),
+    }
+}
