@@ -1,2 +1,4 @@
 //! snakk
 pub mod model;
+#[doc(hidden)]
+pub mod net;
