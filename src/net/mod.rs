@@ -2,6 +2,7 @@
 //! chat; the server and the client share it.
 
 pub mod address;
+pub mod connection;
 pub mod framing;
 pub mod limiter;
 pub mod listener;
@@ -9,6 +10,7 @@ mod scanner;
 pub mod stream;
 
 pub use address::{Address, AddressError, Host};
+pub use connection::{Closed, Flow, Options, Outgoing, Receiver, Then, Transmitter, spawn};
 pub use framing::{Fault, Frame, Framer, Rules};
 pub use limiter::{Admission, Limiter, Limits, Rejected};
 pub use listener::{BindError, Listener, LocalAddress, Peer};
