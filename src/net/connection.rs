@@ -170,8 +170,11 @@ pub fn spawn<R: Receiver, T: Transmitter>(
     tasks: &TaskTracker,
 ) {
     let (read, write) = stream.split();
-    let (writer_end, writer) = oneshot::channel();
-    let (reader_end, reader) = oneshot::channel();
-    tasks.spawn(reader::Reader::new(read, receiver, writer, reader_end, Arc::clone(&options)).run());
-    tasks.spawn(writer::Writer::new(write, transmitter, reader, writer_end, options).run());
+    let (writer_end, writer_over) = oneshot::channel();
+    let (reader_end, reader_over) = oneshot::channel();
+    let mut reader = reader::Reader::new(read, receiver, writer_over, reader_end, Arc::clone(&options));
+    let mut writer = writer::Writer::new(write, transmitter, reader_over, writer_end, options);
+    // The blocks own what the methods borrow: a method that takes `self` would have it twice in its future.
+    tasks.spawn(async move { reader.run().await });
+    tasks.spawn(async move { writer.run().await });
 }

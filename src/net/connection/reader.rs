@@ -31,7 +31,7 @@ pub(super) struct Reader<R> {
     /// Must not be polled again once it has said something.
     writer: oneshot::Receiver<WriterEnd>,
     /// Dropped with the reader, which tells the writer.
-    end: oneshot::Sender<ReadFailed>,
+    end: Option<oneshot::Sender<ReadFailed>>,
     options: Arc<Options>,
 }
 
@@ -61,10 +61,10 @@ impl<R: Receiver> Reader<R> {
         options: Arc<Options>,
     ) -> Reader<R> {
         let framer = Framer::new();
-        Reader { half, framer, receiver, begun: false, timer: None, passed: None, writer, end, options }
+        Reader { half, framer, receiver, begun: false, timer: None, passed: None, writer, end: Some(end), options }
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(&mut self) {
         let mut left = self.serve().await;
         self.framer = Framer::new();
         if let Left::Stopped = left {
@@ -76,7 +76,7 @@ impl<R: Receiver> Reader<R> {
             Left::Failed => {
                 self.receiver.broken();
                 // If the writer is over already, it does not need to know.
-                let _ = self.end.send(ReadFailed);
+                let _ = self.end.take().map(|end| end.send(ReadFailed));
             }
             Left::Writer(WriterEnd::Finished) => Box::pin(self.drain()).await,
             Left::Writer(WriterEnd::Failed) => {}

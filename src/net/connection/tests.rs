@@ -539,10 +539,12 @@ async fn the_tasks_of_an_idle_connection_are_small() {
     let (writer_end, writer_over) = oneshot::channel();
     let (reader_end, reader_over) = oneshot::channel();
     let (ear_bytes, voice_bytes) = (size_of_val(&ear), size_of_val(&voice));
-    let reader = reader::Reader::new(read, ear, writer_over, reader_end, Arc::clone(&options)).run();
-    let writer = writer::Writer::new(write, voice, reader_over, writer_end, options).run();
-    let (reader_bytes, writer_bytes) = (size_of_val(&reader), size_of_val(&writer));
-    println!(
-        "reader {reader_bytes} (of which receiver {ear_bytes}), writer {writer_bytes} (transmitter {voice_bytes})"
-    );
+    let mut reader = reader::Reader::new(read, ear, writer_over, reader_end, Arc::clone(&options));
+    let mut writer = writer::Writer::new(write, voice, reader_over, writer_end, options);
+    println!("{} {}", size_of_val(&reader), size_of_val(&writer));
+    let reader = async move { reader.run().await };
+    let writer = async move { writer.run().await };
+    let (reader_bytes, writer_bytes) = (size_of_val(&reader) - ear_bytes, size_of_val(&writer) - voice_bytes);
+    assert!(reader_bytes <= 320, "the reading task has {reader_bytes} bytes of its own");
+    assert!(writer_bytes <= 320, "the writing task has {writer_bytes} bytes of its own");
 }

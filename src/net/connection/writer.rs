@@ -50,7 +50,7 @@ impl<T: Transmitter> Writer<T> {
         Writer { half, transmitter, reader, end: Some(end), options }
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(&mut self) {
         let why = self.serve().await;
         if matches!(why, Closed::Stalled | Closed::Hurried) {
             self.half.forsake();
