@@ -3,11 +3,22 @@
 //! Nothing here knows who may do what. A dialect is one file; [`dialect`] chooses it by a connection's first object.
 
 pub mod code;
+pub mod course;
+pub mod course2014;
+pub mod course2015;
+pub mod dialect;
+pub mod encoded;
 pub mod event;
+pub mod json;
+pub mod native;
+mod object;
 pub mod request;
 pub mod response;
 
 pub use code::{Code, Refusal};
+pub use course::{CourseOptions, HistoryForm};
+pub use dialect::{Choice, Dialect, Dialects};
+pub use encoded::Segment;
 pub use event::Hint;
 pub use request::{Ask, Credential, Kind, Request, RequestId, Secret, Since, Start, Tag};
 pub use response::{Answer, Response};

@@ -9,7 +9,7 @@ use crate::model::{Anchor, RoomKind, RoomName, Seq};
 use crate::protocol::Refusal;
 
 macro_rules! kinds {
-    ($($name:ident $word:literal $usage:literal $about:literal,)*) => {
+    ($($name:ident $word:literal [$($key:literal)*] $usage:literal $about:literal,)*) => {
         /// Which request it is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -28,6 +28,11 @@ macro_rules! kinds {
             /// The word on the wire.
             pub fn as_str(self) -> &'static str {
                 match self { $(Kind::$name => $word,)* Kind::Enter => "login", Kind::Unknown => "error" }
+            }
+
+            /// The keys that it knows, apart from `request` and `id`. What else is there is named in the answer as ignored.
+            pub fn keys(self) -> &'static [&'static str] {
+                match self { $(Kind::$name => &[$($key),*],)* Kind::Enter | Kind::Unknown => &[] }
             }
 
             /// The keys that it takes, in the notation of usage lines.
@@ -49,22 +54,22 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Hello "hello" "protocol=1 [client=NAME/VERSION]" "Says which protocol you speak, and asks what this server is.",
-    Login "login" "username [password | token]" "Logs in: to an account, or as a guest without a password.",
-    Register "register" "username password [invite]" "Makes an account, and logs in to it.",
-    Logout "logout" "" "Logs out; the connection stays.",
-    Ping "ping" "[data]" "Is answered at once, with the same data.",
-    Whoami "whoami" "" "Says who you are.",
-    Help "help" "" "Lists the requests.",
-    Rooms "rooms" "[after=ROOM]" "Lists the rooms.",
-    Create "create" "room [kind=public] [topic]" "Makes a room, and makes you a member; it does not follow it.",
-    Join "join" "room [since=SEQ [epoch] | backlog=COUNT]" "Makes you a member, and starts the room's events on this session.",
-    Resume "resume" "rooms={ROOM: SEQ | {since, epoch}, ..}" "Follows rooms again, each from behind the entry that you saw last.",
-    Unfollow "unfollow" "room" "Stops the room's events on this session; you stay a member.",
-    Leave "leave" "room" "Ends your membership.",
-    Names "names" "[room] [after=NAME]" "Lists the members of a room, or everybody who is online.",
-    Message "message" "room text [nonce] [reply_to=SEQ] [action]" "Says something; answered when it is stored.",
-    History "history" "room [before | after | around = SEQ] [limit]" "Shows a page of old messages, the newest if not told otherwise.",
+    Hello "hello" ["protocol" "client"] "protocol=1 [client=NAME/VERSION]" "Says which protocol you speak, and asks what this server is.",
+    Login "login" ["username" "password" "token"] "username [password | token]" "Logs in: to an account, or as a guest without a password.",
+    Register "register" ["username" "password" "invite"] "username password [invite]" "Makes an account, and logs in to it.",
+    Logout "logout" [] "" "Logs out; the connection stays.",
+    Ping "ping" ["data"] "[data]" "Is answered at once, with the same data.",
+    Whoami "whoami" [] "" "Says who you are.",
+    Help "help" [] "" "Lists the requests.",
+    Rooms "rooms" ["after"] "[after=ROOM]" "Lists the rooms.",
+    Create "create" ["room" "kind" "topic"] "room [kind=public] [topic]" "Makes a room, and makes you a member; it does not follow it.",
+    Join "join" ["room" "since" "epoch" "backlog"] "room [since=SEQ [epoch] | backlog=COUNT]" "Makes you a member, and starts the room's events on this session.",
+    Resume "resume" ["rooms"] "rooms={ROOM: SEQ | {since, epoch}, ..}" "Follows rooms again, each from behind the entry that you saw last.",
+    Unfollow "unfollow" ["room"] "room" "Stops the room's events on this session; you stay a member.",
+    Leave "leave" ["room"] "room" "Ends your membership.",
+    Names "names" ["room" "after"] "[room] [after=NAME]" "Lists the members of a room, or everybody who is online.",
+    Message "message" ["room" "text" "nonce" "reply_to" "action"] "room text [nonce] [reply_to=SEQ] [action]" "Says something; answered when it is stored.",
+    History "history" ["room" "before" "after" "around" "limit"] "room [before | after | around = SEQ] [limit]" "Shows a page of old messages, the newest if not told otherwise.",
 }
 
 /// What a client sent: which request, the id that comes back with the answer, and the request if it could be read.

@@ -1,0 +1,62 @@
+//! Entries that were encoded once, for everybody who follows the room in the native dialect.
+
+use bytes::Bytes;
+
+use crate::model::{Entry, RoomName, Seq};
+use crate::protocol::native;
+
+/// Several consecutive entries of one room as the bytes of their events. A clone shares the bytes.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    first: Seq,
+    bytes: Bytes,
+    /// Where each entry ends in `bytes`.
+    ends: Box<[u32]>,
+}
+
+impl Segment {
+    /// Encodes entries, which must be consecutive. At most 4 GiB of them, which is beyond anything that stays in memory.
+    pub fn encode(room: &RoomName, entries: &[Entry]) -> Segment {
+        debug_assert!(entries.windows(2).all(|pair| pair[0].seq.next() == pair[1].seq), "entries are consecutive");
+        // A guess that fits short messages, so that the buffer rarely has to move.
+        let mut bytes = Vec::with_capacity(entries.len() * 256);
+        let ends = entries
+            .iter()
+            .map(|entry| {
+                native::write_entry(room, entry, &mut bytes);
+                u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+            })
+            .collect();
+        // What the guess was too large by would stay in memory for as long as the segment does.
+        bytes.shrink_to_fit();
+        Segment { first: entries.first().map_or(Seq::ZERO, |entry| entry.seq), bytes: Bytes::from(bytes), ends }
+    }
+
+    /// The first entry.
+    pub fn first(&self) -> Seq {
+        self.first
+    }
+
+    /// The last entry; in front of the first where there is none.
+    pub fn last(&self) -> Seq {
+        Seq((self.first.0 + self.ends.len() as u64).saturating_sub(1))
+    }
+
+    /// How many bytes it has.
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The events of the entries behind `after`, up to and including `up_to`, as far as they are in here. Copies nothing.
+    pub fn slice(&self, after: Seq, up_to: Seq) -> Bytes {
+        let (start, end) = (self.end_of(after), self.end_of(up_to));
+        if start < end { self.bytes.slice(start..end) } else { Bytes::new() }
+    }
+
+    /// Where an entry ends; 0 for those in front of this segment.
+    fn end_of(&self, seq: Seq) -> usize {
+        let count = seq.0.saturating_add(1).saturating_sub(self.first.0);
+        let index = usize::try_from(count).unwrap_or(usize::MAX).min(self.ends.len());
+        index.checked_sub(1).map_or(0, |index| self.ends[index] as usize)
+    }
+}
