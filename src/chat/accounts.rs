@@ -19,18 +19,18 @@ const RANDOM_BYTES: usize = 16;
 const SIGNATURE_BYTES: usize = 16;
 
 /// A guest's token, and who it proves the guest to be.
-pub struct GuestToken {
+pub(crate) struct GuestToken {
     /// The token.
-    pub token: Box<str>,
+    pub(crate) token: Box<str>,
     /// Who it is.
-    pub id: UserId,
+    pub(crate) id: UserId,
 }
 
 /// A token for a new guest of that name.
 ///
 /// # Errors
 /// `internal`, where the operating system has no randomness.
-pub fn guest_token(chat: &Chat, name: &Username) -> Result<GuestToken, Refusal> {
+pub(crate) fn guest_token(chat: &Chat, name: &Username) -> Result<GuestToken, Refusal> {
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(|_| Code::Internal)?;
     Ok(GuestToken::new(&chat.store.secret(), name, &random))
@@ -38,7 +38,7 @@ pub fn guest_token(chat: &Chat, name: &Username) -> Result<GuestToken, Refusal> 
 
 impl GuestToken {
     /// The token, if it is one that was made for that name.
-    pub fn of(chat: &Chat, name: &Username, token: &str) -> Option<GuestToken> {
+    pub(crate) fn of(chat: &Chat, name: &Username, token: &str) -> Option<GuestToken> {
         let digits = token.strip_prefix(PREFIX)?.get(..2 * RANDOM_BYTES)?;
         let mut random = [0; RANDOM_BYTES];
         for (at, byte) in random.iter_mut().enumerate() {

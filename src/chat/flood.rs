@@ -4,29 +4,29 @@ use std::time::{Duration, Instant};
 
 /// A token bucket, kept as the one moment at which it would be full again (GCRA, ITU-T I.371 annex A).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     full_at: Option<Instant>,
 }
 
 /// How fast a bucket fills, and how much it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// Tokens in a period; 0 switches flood control off.
-    pub tokens: u32,
+    pub(crate) tokens: u32,
     /// The period.
-    pub period: Duration,
+    pub(crate) period: Duration,
     /// Tokens that it holds at most.
-    pub burst: u32,
+    pub(crate) burst: u32,
 }
 
 impl Rate {
     /// So many tokens a second.
-    pub fn per_second(tokens: u32, burst: u32) -> Rate {
+    pub(crate) fn per_second(tokens: u32, burst: u32) -> Rate {
         Rate { tokens, period: Duration::from_secs(1), burst }
     }
 
     /// So many tokens an hour, all of which may be taken at once.
-    pub fn per_hour(tokens: u32) -> Rate {
+    pub(crate) fn per_hour(tokens: u32) -> Rate {
         Rate { tokens, period: Duration::from_secs(3600), burst: tokens }
     }
 
@@ -40,7 +40,7 @@ impl Bucket {
     ///
     /// # Errors
     /// How long it takes until there is one.
-    pub fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
         if rate.tokens == 0 {
             return Ok(());
         }
@@ -56,7 +56,7 @@ impl Bucket {
     }
 
     /// Gives a token back.
-    pub fn give_back(&mut self, rate: Rate) {
+    pub(crate) fn give_back(&mut self, rate: Rate) {
         if let Some(at) = self.full_at
             && rate.tokens > 0
         {
@@ -65,7 +65,7 @@ impl Bucket {
     }
 
     /// Whether it is full, and thus need not be remembered.
-    pub fn is_full(&self, now: Instant) -> bool {
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
         self.full_at.is_none_or(|at| at <= now)
     }
 }

@@ -235,7 +235,14 @@ impl Session {
     }
 
     /// Reads the log for a cursor that is not in the tail.
-    async fn read(self: &Arc<Session>, room: Arc<Room>, after: Seq, up_to: Seq, stamp: u64, form: Form) -> Option<Round> {
+    async fn read(
+        self: &Arc<Session>,
+        room: Arc<Room>,
+        after: Seq,
+        up_to: Seq,
+        stamp: u64,
+        form: Form,
+    ) -> Option<Round> {
         let most = if form == Form::Typed { MOST_AHEAD } else { MOST_READ };
         let entries = match self.chat.store.entries(room.id, after, up_to, most).await {
             Ok(entries) => entries,
@@ -299,7 +306,13 @@ impl Session {
                 inner.follows.reserve_exact(1);
                 let cursor = cursor.unwrap_or(head);
                 let stamp = self.chat.stamp();
-                inner.follows.push(Follow { room: Arc::clone(room), cursor, until: None, stamp, ahead: VecDeque::new() });
+                inner.follows.push(Follow {
+                    room: Arc::clone(room),
+                    cursor,
+                    until: None,
+                    stamp,
+                    ahead: VecDeque::new(),
+                });
             }
         }
         if !live.followers.iter().any(|follower| Arc::ptr_eq(&follower.session, self)) {

@@ -3,10 +3,10 @@
 //! A [`Session`] is one conversation: [`Session::ask`] is its asking half, [`Session::next`] its listening half. Between
 //! them stand the rooms, each with its state and the end of its log, and [`publish`], the only place where a head moves.
 
-pub mod accounts;
-pub mod flood;
+mod accounts;
+mod flood;
 mod follow;
-pub mod limits;
+mod limits;
 mod online;
 mod outbox;
 mod password;

@@ -16,30 +16,30 @@ use crate::model::{RoomId, Seq, User, UserId};
 use crate::protocol::Code;
 
 /// How long a guest who is gone may come back with the token.
-pub const GUEST_RETURN: Duration = Duration::from_secs(600);
+pub(crate) const GUEST_RETURN: Duration = Duration::from_secs(600);
 
 /// How many guests who are gone are remembered, so that a crowd that comes and goes cannot fill the memory.
 const MOST_DEPARTED: usize = 10_000;
 
 /// Somebody who is online, or a guest who was a short while ago.
-pub struct Person {
+pub(crate) struct Person {
     /// Who it is.
-    pub user: User,
+    pub(crate) user: User,
     /// What all sessions of this user share of flood control.
-    pub flood: Mutex<Floods>,
+    pub(crate) flood: Mutex<Floods>,
     skeleton: Box<str>,
     here: Mutex<Here>,
 }
 
 /// What a user has left of what it may send.
 #[derive(Default)]
-pub struct Floods {
+pub(crate) struct Floods {
     /// For what is said.
-    pub talk: Bucket,
+    pub(crate) talk: Bucket,
     /// For everything else.
-    pub other: Bucket,
+    pub(crate) other: Bucket,
     /// For rooms that are made.
-    pub creations: Bucket,
+    pub(crate) creations: Bucket,
 }
 
 #[derive(Default)]
@@ -51,27 +51,27 @@ struct Here {
 
 impl Person {
     /// Somebody who is about to come online.
-    pub fn new(user: User, skeleton: Box<str>) -> Person {
+    pub(crate) fn new(user: User, skeleton: Box<str>) -> Person {
         Person { user, skeleton, flood: Mutex::default(), here: Mutex::default() }
     }
 
     /// What this user has left of what it may send.
-    pub fn floods(&self) -> MutexGuard<'_, Floods> {
+    pub(crate) fn floods(&self) -> MutexGuard<'_, Floods> {
         self.flood.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many sessions this user has.
-    pub fn sessions(&self) -> usize {
+    pub(crate) fn sessions(&self) -> usize {
         self.here().sessions.len()
     }
 
     /// The rooms that this user is a member of.
-    pub fn rooms(&self) -> Vec<Arc<Room>> {
+    pub(crate) fn rooms(&self) -> Vec<Arc<Room>> {
         self.here().rooms.iter().map(|(room, _)| Arc::clone(room)).collect()
     }
 
     /// This user is a member of a room now.
-    pub fn add_room(&self, room: &Arc<Room>, read: Seq) {
+    pub(crate) fn add_room(&self, room: &Arc<Room>, read: Seq) {
         let mut here = self.here();
         if !here.rooms.iter().any(|(known, _)| known.id == room.id) {
             here.rooms.reserve_exact(1);
@@ -80,12 +80,12 @@ impl Person {
     }
 
     /// Up to where this user has read a room.
-    pub fn read(&self, room: RoomId) -> Seq {
+    pub(crate) fn read(&self, room: RoomId) -> Seq {
         self.here().rooms.iter().find(|(known, _)| known.id == room).map_or(Seq::ZERO, |(_, read)| *read)
     }
 
     /// This user is a member of a room no more.
-    pub fn remove_room(&self, room: RoomId) {
+    pub(crate) fn remove_room(&self, room: RoomId) {
         self.here().rooms.retain(|(known, _)| known.id != room);
     }
 
@@ -96,7 +96,7 @@ impl Person {
 
 /// Everybody who is online.
 #[derive(Default)]
-pub struct Online {
+pub(crate) struct Online {
     table: Mutex<Table>,
 }
 
@@ -116,13 +116,13 @@ enum Holder {
 }
 
 /// A name that nobody else can come in under while this lives.
-pub struct Claim<'a> {
+pub(crate) struct Claim<'a> {
     online: &'a Online,
     skeleton: Option<Box<str>>,
 }
 
 /// What became of a guest's token.
-pub enum Return {
+pub(crate) enum Return {
     /// The guest is back, with what it had. A session of its that was still open is closed by the caller.
     Back(Arc<Person>, Vec<Arc<Session>>),
     /// Somebody else has the name.
@@ -136,7 +136,7 @@ impl Online {
     ///
     /// # Errors
     /// `name_taken`
-    pub fn claim(&self, skeleton: String, now: Instant) -> Result<Claim<'_>, Code> {
+    pub(crate) fn claim(&self, skeleton: String, now: Instant) -> Result<Claim<'_>, Code> {
         let mut table = self.table();
         table.forget_departed(now);
         let skeleton = skeleton.into_boxed_str();
@@ -152,7 +152,13 @@ impl Online {
     ///
     /// # Errors
     /// `too_many_sessions`; or `name_taken`, by a guest who came in under a name that looks like this one.
-    pub fn enter(&self, user: User, skeleton: String, session: &Arc<Session>, most: u32) -> Result<Arc<Person>, Code> {
+    pub(crate) fn enter(
+        &self,
+        user: User,
+        skeleton: String,
+        session: &Arc<Session>,
+        most: u32,
+    ) -> Result<Arc<Person>, Code> {
         let mut table = self.table();
         let skeleton = skeleton.into_boxed_str();
         if let Some(Holder::Here(person)) = table.holders.get(&skeleton) {
@@ -174,7 +180,7 @@ impl Online {
     }
 
     /// A guest shows the token of its last login.
-    pub fn come_back(&self, id: UserId, skeleton: &str, session: &Arc<Session>, now: Instant) -> Return {
+    pub(crate) fn come_back(&self, id: UserId, skeleton: &str, session: &Arc<Session>, now: Instant) -> Return {
         let mut table = self.table();
         table.forget_departed(now);
         let person = match table.holders.get(skeleton) {
@@ -188,7 +194,7 @@ impl Online {
     }
 
     /// A session of this user ends. True if it was the last one, so that the user is offline now.
-    pub fn leave(&self, person: &Arc<Person>, session: &Session, now: Instant) -> bool {
+    pub(crate) fn leave(&self, person: &Arc<Person>, session: &Session, now: Instant) -> bool {
         let mut table = self.table();
         let mut here = person.here();
         here.sessions.retain(|known| known.as_ptr() != std::ptr::from_ref(session));
@@ -212,12 +218,12 @@ impl Online {
     }
 
     /// Whether somebody is online.
-    pub fn is_here(&self, person: &Arc<Person>) -> bool {
+    pub(crate) fn is_here(&self, person: &Arc<Person>) -> bool {
         matches!(self.table().holders.get(&person.skeleton), Some(Holder::Here(known)) if known.user.id == person.user.id)
     }
 
     /// Everybody who is online, sorted by folded name.
-    pub fn everybody(&self) -> Vec<User> {
+    pub(crate) fn everybody(&self) -> Vec<User> {
         let table = self.table();
         let here = table.holders.values().filter_map(|holder| match holder {
             Holder::Here(person) => Some(person.user.clone()),
@@ -252,7 +258,7 @@ impl Table {
 
 impl Claim<'_> {
     /// Comes in under the name that was claimed.
-    pub fn enter(mut self, user: User, session: &Arc<Session>) -> Arc<Person> {
+    pub(crate) fn enter(mut self, user: User, session: &Arc<Session>) -> Arc<Person> {
         let skeleton = self.skeleton.take().unwrap_or_default();
         let person = Arc::new(Person::new(user, skeleton.clone()));
         person.here().sessions.push(Arc::downgrade(session));

@@ -10,7 +10,7 @@ use crate::model::{RoomId, Seq};
 use crate::protocol::{Answer, Refusal, Response, Tag};
 
 /// How many requests may wait for their answers before the session stops reading.
-pub const MOST_WAITING: usize = 64;
+pub(crate) const MOST_WAITING: usize = 64;
 
 /// How many bytes of answers, roughly, may wait to be sent before the session stops reading.
 const MOST_BYTES: usize = 64 * 1024;
@@ -26,7 +26,7 @@ pub enum Answered {
 
 /// The answers of a session, in the order of its requests.
 #[derive(Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     slots: VecDeque<Slot>,
     /// The ticket of the slot in front.
     first: u64,
@@ -43,11 +43,11 @@ struct Slot {
 
 /// Names a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket(u64);
+pub(crate) struct Ticket(u64);
 
 impl Outbox {
     /// Opens a slot at the end, to be filled later.
-    pub fn open(&mut self, tag: Tag) -> Ticket {
+    pub(crate) fn open(&mut self, tag: Tag) -> Ticket {
         let ticket = Ticket(self.first + self.slots.len() as u64);
         self.slots.push_back(Slot { tag: Some(tag), answer: None, posted: None });
         self.waiting += 1;
@@ -55,8 +55,10 @@ impl Outbox {
     }
 
     /// Fills a slot. `posted` is the entry that it answers.
-    pub fn fill(&mut self, ticket: Ticket, answer: Answer, posted: Option<(RoomId, Seq)>) {
-        let Some(slot) = ticket.0.checked_sub(self.first).and_then(|at| self.slots.get_mut(at as usize)) else { return };
+    pub(crate) fn fill(&mut self, ticket: Ticket, answer: Answer, posted: Option<(RoomId, Seq)>) {
+        let Some(slot) = ticket.0.checked_sub(self.first).and_then(|at| self.slots.get_mut(at as usize)) else {
+            return;
+        };
         let Some(tag) = slot.tag.take() else { return };
         self.bytes += weight(&answer);
         slot.answer = Some(Answered::Request(tag, answer));
@@ -65,7 +67,7 @@ impl Outbox {
     }
 
     /// Adds an answer at the end that is known already.
-    pub fn push(&mut self, answered: Answered) {
+    pub(crate) fn push(&mut self, answered: Answered) {
         if let Answered::Request(_, answer) = &answered {
             self.bytes += weight(answer);
         }
@@ -73,7 +75,7 @@ impl Outbox {
     }
 
     /// Takes what may be sent.
-    pub fn take(&mut self, answers: &mut Vec<Answered>) {
+    pub(crate) fn take(&mut self, answers: &mut Vec<Answered>) {
         while self.slots.front().is_some_and(|slot| slot.answer.is_some()) {
             answers.extend(self.slots.pop_front().and_then(|slot| slot.answer));
             self.first += 1;
@@ -85,28 +87,28 @@ impl Outbox {
     }
 
     /// Whether there is something that may be sent.
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.slots.front().is_some_and(|slot| slot.answer.is_some())
     }
 
     /// Up to where the session's own stream of a room may go: not as far as an entry whose answer was not sent yet.
-    pub fn limit(&self, room: RoomId, head: Seq) -> Seq {
+    pub(crate) fn limit(&self, room: RoomId, head: Seq) -> Seq {
         let unsent = self.slots.iter().filter_map(|slot| slot.posted);
         unsent.filter(|(posted, _)| *posted == room).map(|(_, seq)| seq.before()).fold(head, Seq::min)
     }
 
     /// Whether another request may be taken.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.slots.len() < MOST_WAITING && self.bytes < MOST_BYTES
     }
 
     /// Whether every request so far has its answer.
-    pub fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.waiting == 0
     }
 
     /// Whether nothing waits at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 }

@@ -20,7 +20,7 @@ const MOST_BYTES: usize = 1024;
 const MOST_WAITING: usize = 64;
 
 /// Hashes and checks passwords.
-pub struct Passwords {
+pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     /// What is checked where there is no such account, so that this takes as long.
@@ -29,13 +29,14 @@ pub struct Passwords {
 
 impl Passwords {
     /// As many at once as there are cores.
-    pub fn new() -> Passwords {
+    pub(crate) fn new() -> Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Passwords {
             turns: Arc::new(Semaphore::new(cores)),
             queue: Arc::new(Semaphore::new(cores + MOST_WAITING)),
             // Of no password at all: no input is hashed to it. The parameters are those of `argon2id` below.
-            nobody: "$argon2id$v=19$m=19456,t=2,p=1$c25ha2tzbmFra3NuYWtr$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(),
+            nobody: "$argon2id$v=19$m=19456,t=2,p=1$c25ha2tzbmFra3NuYWtr$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                .into(),
         }
     }
 
@@ -43,21 +44,23 @@ impl Passwords {
     ///
     /// # Errors
     /// `weak_password`, or `rate_limited` where too many wait.
-    pub async fn hash(&self, password: &Secret, name: &Username) -> Result<Box<str>, Refusal> {
+    pub(crate) async fn hash(&self, password: &Secret, name: &Username) -> Result<Box<str>, Refusal> {
         let password = prepare(password).ok_or(Code::WeakPassword)?;
         if password.chars().count() < LEAST_CHARS || password.to_lowercase() == name.folded() {
             return Err(Code::WeakPassword.into());
         }
-        self.work(move || argon2id().hash_password(password.as_bytes()).map(|hash| hash.to_string().into_boxed_str()).ok())
-            .await?
-            .ok_or(Refusal::new(Code::Internal))
+        self.work(move || {
+            argon2id().hash_password(password.as_bytes()).map(|hash| hash.to_string().into_boxed_str()).ok()
+        })
+        .await?
+        .ok_or(Refusal::new(Code::Internal))
     }
 
     /// Whether a password is the one with that hash; without a hash it never is, and takes as long.
     ///
     /// # Errors
     /// `rate_limited` where too many wait.
-    pub async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<bool, Refusal> {
+    pub(crate) async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<bool, Refusal> {
         let Some(password) = prepare(password) else { return Ok(false) };
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).to_owned();

@@ -8,7 +8,7 @@ use crate::model::{RoomId, RoomName};
 
 /// All rooms, by name and by id.
 #[derive(Default)]
-pub struct Rooms {
+pub(crate) struct Rooms {
     table: RwLock<Table>,
 }
 
@@ -20,7 +20,7 @@ struct Table {
 
 impl Rooms {
     /// Adds a room, or finds the one that was added under that id before.
-    pub fn add(&self, room: Room) -> Arc<Room> {
+    pub(crate) fn add(&self, room: Room) -> Arc<Room> {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = table.by_id.get(&room.id) {
             return Arc::clone(known);
@@ -32,17 +32,17 @@ impl Rooms {
     }
 
     /// The room of that name.
-    pub fn named(&self, name: &RoomName) -> Option<Arc<Room>> {
+    pub(crate) fn named(&self, name: &RoomName) -> Option<Arc<Room>> {
         self.table().by_name.get(name).cloned()
     }
 
     /// The room of that id.
-    pub fn by_id(&self, id: RoomId) -> Option<Arc<Room>> {
+    pub(crate) fn by_id(&self, id: RoomId) -> Option<Arc<Room>> {
         self.table().by_id.get(&id).cloned()
     }
 
     /// All rooms whose names stand behind `after`, sorted by name.
-    pub fn behind(&self, after: &str) -> Vec<Arc<Room>> {
+    pub(crate) fn behind(&self, after: &str) -> Vec<Arc<Room>> {
         let mut rooms: Vec<Arc<Room>> =
             self.table().by_name.values().filter(|room| room.name.as_str() > after).cloned().collect();
         rooms.sort_by(|a, b| a.name.cmp(&b.name));

@@ -50,7 +50,8 @@ impl Chat {
         clock: Arc<dyn Clock>,
         options: Options,
     ) -> Result<(Arc<Chat>, Publisher), StoreError> {
-        let settled = store.settled().ok_or_else(|| StoreError::unavailable("the store serves another chat already"))?;
+        let settled =
+            store.settled().ok_or_else(|| StoreError::unavailable("the store serves another chat already"))?;
         let chat = Arc::new(Chat {
             options,
             store,
@@ -102,7 +103,8 @@ impl Chat {
             owner,
             time: self.clock.now(),
         };
-        let created = self.write(name.as_str().len() + topic.len(), |done| Write::CreateRoom(new.clone(), done)).await?;
+        let created =
+            self.write(name.as_str().len() + topic.len(), |done| Write::CreateRoom(new.clone(), done)).await?;
         Ok(match created {
             Created::Taken => Created::Taken,
             Created::New(id) => {

@@ -18,11 +18,11 @@ const MOST_REMEMBERED: usize = 65_536;
 
 /// Where somebody comes from, as far as it is counted: an IPv4 address, or an IPv6 network of 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Origin(IpAddr);
+pub(crate) struct Origin(IpAddr);
 
 impl Origin {
     /// Where that address is counted.
-    pub fn of(address: IpAddr) -> Origin {
+    pub(crate) fn of(address: IpAddr) -> Origin {
         Origin(match address.to_canonical() {
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
             v4 => v4,
@@ -32,14 +32,14 @@ impl Origin {
 
 /// Counts wrong passwords.
 #[derive(Default)]
-pub struct Attempts {
+pub(crate) struct Attempts {
     by_origin: Mutex<HashMap<Origin, Row>>,
     by_account: Mutex<HashMap<(Box<str>, Origin), Row>>,
 }
 
 /// Counts accounts that were made.
 #[derive(Default)]
-pub struct Registrations {
+pub(crate) struct Registrations {
     by_origin: Mutex<HashMap<Origin, Bucket>>,
 }
 
@@ -59,7 +59,7 @@ impl Attempts {
     ///
     /// # Errors
     /// How long to wait.
-    pub fn take(&self, account: &str, origin: Origin, most: u32, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&self, account: &str, origin: Origin, most: u32, now: Instant) -> Result<(), Duration> {
         if most == 0 {
             return Ok(());
         }
@@ -68,7 +68,7 @@ impl Attempts {
     }
 
     /// The attempt was a good one: it does not count, and the account's row of failures from there is over.
-    pub fn succeeded(&self, account: &str, origin: Origin) {
+    pub(crate) fn succeeded(&self, account: &str, origin: Origin) {
         lock(&self.by_account).remove(&(account.into(), origin));
         let mut rows = lock(&self.by_origin);
         if let Some(row) = rows.get_mut(&origin) {
@@ -84,7 +84,7 @@ impl Registrations {
     ///
     /// # Errors
     /// How long to wait.
-    pub fn take(&self, origin: Origin, per_hour: u32, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&self, origin: Origin, per_hour: u32, now: Instant) -> Result<(), Duration> {
         let mut buckets = lock(&self.by_origin);
         if buckets.len() >= MOST_REMEMBERED {
             buckets.retain(|_, bucket| !bucket.is_full(now));

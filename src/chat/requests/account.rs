@@ -119,7 +119,13 @@ pub(super) async fn enter(
         let most = Most { entries: backlog as usize, bytes: MOST_BYTES };
         let page = match backlog {
             0 => Vec::new(),
-            _ => chat.store.messages(room.id, Anchor::Before(head.next()), first, most).await.map_err(|e| unavailable(&e))?.messages,
+            _ => {
+                chat.store
+                    .messages(room.id, Anchor::Before(head.next()), first, most)
+                    .await
+                    .map_err(|e| unavailable(&e))?
+                    .messages
+            }
         };
         // As a list the backlog is in the answer, and events go on behind it; else it comes as events itself.
         let behind = match page.first() {

@@ -24,5 +24,11 @@ pub(super) async fn page(chat: &Chat, room: &RoomName, anchor: Anchor, limit: Op
     // What was committed a moment ago may be in the page before its head was moved.
     let last = page.messages.last().map_or(Seq::ZERO, |entry| entry.seq);
     let head = room.head().max(last);
-    Ok(Response::History(Box::new(Page { room: room.name.clone(), messages: page.messages, more: page.more, first, head })))
+    Ok(Response::History(Box::new(Page {
+        room: room.name.clone(),
+        messages: page.messages,
+        more: page.more,
+        first,
+        head,
+    })))
 }

@@ -59,7 +59,9 @@ pub(super) fn handle(session: &Arc<Session>, ask: Ask) -> Asking {
     let rule = rule(tag.kind);
     let person = session.person();
     // Who is not logged in is told so before anything else, but for a request that is none.
-    if rule.login && person.is_none() && !matches!(&request, Err(refusal) if tag.kind == Kind::Unknown && refusal.field.is_some())
+    if rule.login
+        && person.is_none()
+        && !matches!(&request, Err(refusal) if tag.kind == Kind::Unknown && refusal.field.is_some())
     {
         return done(session, tag, Err(Code::NotLoggedIn.into()));
     }
@@ -147,6 +149,6 @@ fn bad_text(error: crate::model::TextError) -> Refusal {
 }
 
 /// The last word to a session when the server stops.
-pub(super) fn goodbye(retry_after: std::time::Duration) -> Hint {
+pub(crate) fn goodbye(retry_after: std::time::Duration) -> Hint {
     Hint::Shutdown { reason: "the server is shutting down", retry_after }
 }

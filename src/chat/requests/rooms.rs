@@ -62,7 +62,8 @@ pub(super) async fn create(
     let topic = Line::parse(topic).map_err(|error| bad_text(error).about("topic"))?;
     let limits = &chat.options.limits;
     let owns = |room: &Arc<Room>| room.ledger().state.role(user.id) == Some(RoomRole::Owner);
-    if limits.rooms_per_user > 0 && person.rooms().iter().filter(|room| owns(room)).count() >= limits.rooms_per_user as usize
+    if limits.rooms_per_user > 0
+        && person.rooms().iter().filter(|room| owns(room)).count() >= limits.rooms_per_user as usize
     {
         return Err(Code::Forbidden.into());
     }
@@ -174,7 +175,11 @@ fn page(mut names: Vec<NameLine>, room: Option<RoomName>) -> Response {
 }
 
 /// Makes a user a member of a room that it can see, unless it is one.
-pub(super) async fn become_member(session: &Arc<Session>, person: &Arc<Person>, room: &Arc<Room>) -> Result<(), Refusal> {
+pub(super) async fn become_member(
+    session: &Arc<Session>,
+    person: &Arc<Person>,
+    room: &Arc<Room>,
+) -> Result<(), Refusal> {
     if session.following() >= MOST_FOLLOWED {
         return Err(Code::Forbidden.into());
     }
@@ -259,6 +264,11 @@ fn follow(session: &Arc<Session>, person: &Person, room: &Arc<Room>, start: &Sta
 }
 
 /// Follows a room from behind an entry, for a course session.
-pub(super) fn follow_behind(session: &Arc<Session>, person: &Person, room: &Arc<Room>, seq: Seq) -> Result<(), Refusal> {
+pub(super) fn follow_behind(
+    session: &Arc<Session>,
+    person: &Person,
+    room: &Arc<Room>,
+    seq: Seq,
+) -> Result<(), Refusal> {
     follow(session, person, room, &Start::Since(Since { seq, epoch: None })).map(|_| ())
 }

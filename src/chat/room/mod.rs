@@ -11,30 +11,30 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use state::{Member, State};
-pub use tail::{Follower, Slice, Tail, cost};
+pub(crate) use state::State;
+pub(crate) use tail::{Follower, Slice, Tail, cost};
 
 use crate::model::{Body, Epoch, RoomId, RoomName, Seq, Time, User};
 use crate::protocol::{Code, Refusal};
 use crate::store::{self, Append, Place, StoredRoom, Write, WriteQueue};
 
 /// A room: a named log with members.
-pub struct Room {
+pub(crate) struct Room {
     /// Names it for the store.
-    pub id: RoomId,
+    pub(crate) id: RoomId,
     /// Names it for people.
-    pub name: RoomName,
+    pub(crate) name: RoomName,
     /// Changes when what a client remembers of the room is void.
-    pub epoch: Epoch,
+    pub(crate) epoch: Epoch,
     head: AtomicU64,
     ledger: Mutex<Ledger>,
     live: Mutex<Live>,
 }
 
 /// The state, as everything that was queued will leave it, and how to take back what is not committed yet.
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// The rules, as they will hold for what is queued next.
-    pub state: State,
+    pub(crate) state: State,
     /// Which run of successes this state stands on; see promise 5 of [`store::Store`].
     generation: u64,
     /// A change that waits for its commit, oldest first.
@@ -43,30 +43,30 @@ pub struct Ledger {
 
 /// What followers read.
 #[derive(Default)]
-pub struct Live {
+pub(crate) struct Live {
     /// The newest entries.
-    pub tail: Tail,
+    pub(crate) tail: Tail,
     /// Whom to wake.
-    pub followers: Vec<Follower>,
+    pub(crate) followers: Vec<Follower>,
 }
 
 /// Something that somebody wants to put into a room's log.
-pub struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     /// Who.
-    pub author: &'a User,
+    pub(crate) author: &'a User,
     /// When.
-    pub time: Time,
+    pub(crate) time: Time,
     /// What.
-    pub body: Body,
+    pub(crate) body: Body,
     /// Makes it safe to repeat.
-    pub nonce: Option<Box<str>>,
+    pub(crate) nonce: Option<Box<str>>,
     /// Who wants to know what became of it.
-    pub origin: store::Origin,
+    pub(crate) origin: store::Origin,
 }
 
 impl Room {
     /// A room as it was stored.
-    pub fn new(stored: StoredRoom) -> Room {
+    pub(crate) fn new(stored: StoredRoom) -> Room {
         let state = State::new(stored.kind, stored.topic, stored.first, stored.members.into_iter());
         Room {
             id: stored.id,
@@ -79,22 +79,22 @@ impl Room {
     }
 
     /// The last entry that anybody may see.
-    pub fn head(&self) -> Seq {
+    pub(crate) fn head(&self) -> Seq {
         Seq(self.head.load(Ordering::Acquire))
     }
 
     /// Lets everybody see the log up to here. Only `publish` does that; a head never goes back.
-    pub fn advance(&self, head: Seq) {
+    pub(crate) fn advance(&self, head: Seq) {
         self.head.fetch_max(head.0, Ordering::AcqRel);
     }
 
     /// The state, to ask or change it.
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What followers read.
-    pub fn live(&self) -> MutexGuard<'_, Live> {
+    pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -103,7 +103,7 @@ impl Room {
     ///
     /// # Errors
     /// Why it may not be, or that nothing can be stored.
-    pub fn post(
+    pub(crate) fn post(
         &self,
         queue: &WriteQueue,
         place: Place,
@@ -136,7 +136,7 @@ impl Room {
 
 impl Ledger {
     /// An entry that changes the state was committed: it cannot be taken back any more.
-    pub fn committed(&mut self) {
+    pub(crate) fn committed(&mut self) {
         self.pending.pop_front();
         if self.pending.is_empty() {
             self.pending = VecDeque::new();
@@ -144,7 +144,7 @@ impl Ledger {
     }
 
     /// An append failed: everything that was checked against it fails too, so the state goes back to what is committed.
-    pub fn failed(&mut self, generation: u64) {
+    pub(crate) fn failed(&mut self, generation: u64) {
         if generation > self.generation {
             self.generation = generation;
             while let Some(undo) = self.pending.pop_back() {

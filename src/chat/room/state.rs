@@ -8,43 +8,48 @@ use crate::protocol::Code;
 
 /// What a room is, as everything that was queued will leave it.
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     /// Its kind.
-    pub kind: RoomKind,
+    pub(crate) kind: RoomKind,
     /// Its topic.
-    pub topic: Box<str>,
+    pub(crate) topic: Box<str>,
     /// The first entry that is kept.
-    pub first: Seq,
+    pub(crate) first: Seq,
     members: HashMap<UserId, Member>,
     online: u64,
 }
 
 /// Somebody who belongs to a room.
 #[derive(Clone, Debug)]
-pub struct Member {
+pub(crate) struct Member {
     /// What this member may do.
-    pub role: RoomRole,
+    pub(crate) role: RoomRole,
     /// A guest's name; accounts are looked up.
-    pub guest: Option<Arc<str>>,
+    pub(crate) guest: Option<Arc<str>>,
     online: bool,
 }
 
 /// How to take a change back whose commit failed.
 #[derive(Debug)]
-pub struct Undo {
+pub(crate) struct Undo {
     user: UserId,
     was: Option<Member>,
 }
 
 impl State {
     /// A room as it was stored: nobody is online yet.
-    pub fn new(kind: RoomKind, topic: Box<str>, first: Seq, accounts: impl Iterator<Item = (UserId, RoomRole)>) -> State {
+    pub(crate) fn new(
+        kind: RoomKind,
+        topic: Box<str>,
+        first: Seq,
+        accounts: impl Iterator<Item = (UserId, RoomRole)>,
+    ) -> State {
         let member = |(user, role)| (user, Member { role, guest: None, online: false });
         State { kind, topic, first, members: accounts.map(member).collect(), online: 0 }
     }
 
     /// The role of a member.
-    pub fn role(&self, user: UserId) -> Option<RoomRole> {
+    pub(crate) fn role(&self, user: UserId) -> Option<RoomRole> {
         self.members.get(&user).map(|member| member.role)
     }
 
@@ -52,32 +57,32 @@ impl State {
     ///
     /// # Errors
     /// The first refusal that applies.
-    pub fn may_speak(&self, user: UserId) -> Result<(), Code> {
+    pub(crate) fn may_speak(&self, user: UserId) -> Result<(), Code> {
         if self.members.contains_key(&user) { Ok(()) } else { Err(Code::NotAMember) }
     }
 
     /// How many members there are.
-    pub fn members(&self) -> u64 {
+    pub(crate) fn members(&self) -> u64 {
         self.members.len() as u64
     }
 
     /// How many of them are online.
-    pub fn online(&self) -> u64 {
+    pub(crate) fn online(&self) -> u64 {
         self.online
     }
 
     /// Whether a member is online.
-    pub fn is_online(&self, user: UserId) -> bool {
+    pub(crate) fn is_online(&self, user: UserId) -> bool {
         self.members.get(&user).is_some_and(|member| member.online)
     }
 
     /// The guests among the members.
-    pub fn guests(&self) -> impl Iterator<Item = (UserId, &Arc<str>, RoomRole)> {
+    pub(crate) fn guests(&self) -> impl Iterator<Item = (UserId, &Arc<str>, RoomRole)> {
         self.members.iter().filter_map(|(user, member)| Some((*user, member.guest.as_ref()?, member.role)))
     }
 
     /// What an entry changes, and how to take it back. Most entries change nothing.
-    pub fn apply(&mut self, body: &Body, online: bool) -> Option<Undo> {
+    pub(crate) fn apply(&mut self, body: &Body, online: bool) -> Option<Undo> {
         match body {
             Body::Member { user_id, change: MemberChange::Join, role, .. } => {
                 let member = Member { role: role.unwrap_or(RoomRole::Member), guest: None, online };
@@ -91,34 +96,38 @@ impl State {
     }
 
     /// Takes a change back.
-    pub fn undo(&mut self, undo: Undo) {
+    pub(crate) fn undo(&mut self, undo: Undo) {
         self.set(undo.user, undo.was);
     }
 
     /// A guest, who is online, becomes a member. True if it was none.
-    pub fn add_guest(&mut self, user: UserId, name: Arc<str>) -> bool {
+    pub(crate) fn add_guest(&mut self, user: UserId, name: Arc<str>) -> bool {
         let member = Member { role: RoomRole::Member, guest: Some(name), online: true };
         !self.members.contains_key(&user) && self.set(user, Some(member)).is_none()
     }
 
     /// A guest is a member no more. True if it was one.
-    pub fn remove_guest(&mut self, user: UserId) -> bool {
+    pub(crate) fn remove_guest(&mut self, user: UserId) -> bool {
         self.set(user, None).is_some()
     }
 
     /// An account became its owner when it was made.
-    pub fn add_owner(&mut self, user: UserId) {
+    pub(crate) fn add_owner(&mut self, user: UserId) {
         self.set(user, Some(Member { role: RoomRole::Owner, guest: None, online: true }));
     }
 
     /// A member came online or went offline. True if that is news.
-    pub fn set_online(&mut self, user: UserId, online: bool) -> bool {
+    pub(crate) fn set_online(&mut self, user: UserId, online: bool) -> bool {
         let Some(member) = self.members.get_mut(&user) else { return false };
         if member.online == online {
             return false;
         }
         member.online = online;
-        if online { self.online += 1 } else { self.online -= 1 }
+        if online {
+            self.online += 1
+        } else {
+            self.online -= 1
+        }
         true
     }
 

@@ -18,13 +18,13 @@ const SEGMENT_OVERHEAD: usize = 160;
 
 /// The newest entries in memory.
 #[derive(Default)]
-pub struct Tail {
+pub(crate) struct Tail {
     segments: VecDeque<Segment>,
 }
 
 /// What a tail has for a cursor.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Slice {
+pub(crate) enum Slice {
     /// The entries up to `last` were put into the caller's chunks.
     Took {
         /// The new cursor.
@@ -38,7 +38,7 @@ impl Tail {
     /// Adds the newest entries. What was there is dropped where they do not follow on it.
     ///
     /// Returns what this adds to the memory in use, in bytes.
-    pub fn push(&mut self, segment: Segment) -> usize {
+    pub(crate) fn push(&mut self, segment: Segment) -> usize {
         if self.segments.back().is_some_and(|last| last.last().next() != segment.first()) {
             self.segments.clear();
         }
@@ -48,7 +48,7 @@ impl Tail {
     }
 
     /// Drops the oldest segments, up to and with the one that ends with `seq`.
-    pub fn forget(&mut self, seq: Seq) {
+    pub(crate) fn forget(&mut self, seq: Seq) {
         while self.segments.front().is_some_and(|segment| segment.last() <= seq) {
             self.segments.pop_front();
         }
@@ -58,13 +58,13 @@ impl Tail {
     }
 
     /// Drops everything.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.segments = VecDeque::new();
     }
 
     /// Adds the entries behind `after` up to and with `up_to` to `chunks`, without copying them; not all of them where
     /// that would be more than about `budget` bytes, but at least one.
-    pub fn slice(&self, after: Seq, up_to: Seq, budget: usize, chunks: &mut Vec<Bytes>) -> Slice {
+    pub(crate) fn slice(&self, after: Seq, up_to: Seq, budget: usize, chunks: &mut Vec<Bytes>) -> Slice {
         let Some(first) = self.segments.front().map(Segment::first) else { return Slice::Behind };
         if after.next() < first {
             return Slice::Behind;
@@ -90,14 +90,14 @@ impl Tail {
 }
 
 /// What a segment costs in memory.
-pub fn cost(segment: &Segment) -> usize {
+pub(crate) fn cost(segment: &Segment) -> usize {
     segment.len_bytes() + SEGMENT_OVERHEAD
 }
 
 /// A session that follows a room.
-pub struct Follower {
+pub(crate) struct Follower {
     /// The session, which is woken when the head has moved.
-    pub session: Arc<Session>,
+    pub(crate) session: Arc<Session>,
     /// Who it is.
-    pub user: UserId,
+    pub(crate) user: UserId,
 }
