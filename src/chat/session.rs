@@ -143,6 +143,11 @@ impl Session {
         self.logged_in.load(Ordering::Acquire)
     }
 
+    /// Who looks at what is sent.
+    pub fn viewer(&self) -> Option<UserId> {
+        self.inner().person.as_ref().map(|person| person.user.id)
+    }
+
     /// Takes a request. The next one may be given when this one's future, if there is one, has ended.
     ///
     /// # Cancel safety

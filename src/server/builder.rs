@@ -1,0 +1,150 @@
+//! Starting: addresses first, then the data, then the doors open.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use crate::chat::Chat;
+use crate::config::{Config, ListenerSection};
+use crate::model::{Clock, SystemClock};
+use crate::net::address::Address;
+use crate::net::connection;
+use crate::net::limiter::Limiter;
+use crate::net::listener::Listener;
+use crate::protocol::Dialects;
+use crate::server::accept::Door;
+use crate::server::options;
+use crate::server::running::{Server, ServerParts};
+use crate::server::StartError;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// What a server is to be, before it is started.
+///
+/// # Example
+/// ```
+/// # async fn example() -> Result<(), snakk::StartError> {
+/// let server = snakk::Server::builder(snakk::Config::default())
+///     .data_dir("chat")
+///     .listen("127.0.0.1:0")
+///     .start()
+///     .await?;
+/// println!("chat at {}", server.local_addrs()[0]);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a server starts with .start()"]
+pub struct Builder {
+    config: Config,
+    data_dir: Option<PathBuf>,
+    listen: Vec<String>,
+    store: Option<Arc<dyn Store>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Builder {
+    pub(super) fn new(config: Config) -> Builder {
+        Builder { config, data_dir: None, listen: Vec::new(), store: None, clock: Arc::new(SystemClock) }
+    }
+
+    /// Where the data is, instead of what the configuration says. It is made, for its owner alone, if it is not there.
+    pub fn data_dir(mut self, path: impl AsRef<Path>) -> Builder {
+        self.data_dir = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Listens there (`HOST:PORT`, `unix:PATH`; port 0 picks a free one) instead of where the configuration says. May be
+    /// given several times.
+    pub fn listen(mut self, address: impl Into<String>) -> Builder {
+        self.listen.push(address.into());
+        self
+    }
+
+    /// Keeps everything in this store instead of in a SQLite database in the data directory.
+    pub fn store(mut self, store: impl Store) -> Builder {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Takes the time from there.
+    pub fn clock(mut self, clock: impl Clock) -> Builder {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Starts the server on the runtime that this is called in, and returns once it accepts connections.
+    ///
+    /// # Errors
+    /// [`StartError`] says why it does not start; then nothing was left behind but, at most, an empty data directory.
+    pub async fn start(self) -> Result<Server, StartError> {
+        let Builder { mut config, data_dir, listen, store, clock } = self;
+        if !listen.is_empty() {
+            config.listeners = listen.into_iter().map(ListenerSection::new).collect();
+        }
+        config.check()?;
+
+        // The addresses first: where they are taken, another server runs here, and its data is not touched.
+        let mut listeners = Vec::new();
+        for section in &config.listeners {
+            let wrong = |source| StartError::Address { address: section.address.clone(), source };
+            let address: Address = section.address.parse().map_err(wrong)?;
+            let listener = Listener::bind(&address)?;
+            let course = options::course(&config, &section.course.over(&config.course));
+            let dialects = Dialects::new(options::dialect(section.dialect), course);
+            listeners.push((listener, Arc::new(dialects)));
+        }
+
+        let data_dir = data_dir.or_else(|| config.server.data_dir.clone()).or_else(default_data_dir);
+        let (store, data_dir): (Arc<dyn Store>, PathBuf) = match (store, data_dir) {
+            (Some(store), data_dir) => (store, data_dir.unwrap_or_default()),
+            (None, None) => return Err(StartError::NoDataDir),
+            (None, Some(data_dir)) => {
+                make_private_dir(&data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
+                let options = options::store(&config, &data_dir);
+                let opened = spawn_blocking(move || SqliteStore::open(options)).await;
+                let store = opened.map_err(|panic| crate::store::StoreError::unavailable(panic))??;
+                (Arc::new(store), data_dir)
+            }
+        };
+        let (chat, publisher) = match Chat::open(Arc::clone(&store), clock, options::chat(&config)).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                // Best effort: that it cannot be closed cleanly is no news behind that it cannot be used.
+                let _ = store.close().await;
+                return Err(error.into());
+            }
+        };
+
+        let hurry = CancellationToken::new();
+        let door = Door::new(
+            chat,
+            Limiter::new(options::limiter(&config)),
+            options::manners(&config),
+            config.limits.max_unauthenticated,
+            connection::Options { stall_timeout: config.limits.stall_timeout, hurry: hurry.clone() },
+        );
+        Ok(Server::run(ServerParts { door, publisher, store, listeners, data_dir, hurry, grace: config.server.shutdown_grace }))
+    }
+}
+
+/// Where the data is if nobody says: where systemd says, else where the XDG Base Directory Specification says.
+fn default_data_dir() -> Option<PathBuf> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // systemd gives a list, divided by colons, of which the first is ours.
+    let state = env::var("STATE_DIRECTORY").ok().and_then(|list| list.split(':').next().map(PathBuf::from));
+    state
+        .filter(|path| path.is_absolute())
+        .or_else(|| absolute("XDG_STATE_HOME").map(|path| path.join("snakk")))
+        .or_else(|| absolute("HOME").map(|path| path.join(".local/state/snakk")))
+}
+
+fn make_private_dir(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

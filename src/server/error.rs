@@ -1,0 +1,51 @@
+//! Why a server does not start.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::ConfigErrors;
+use crate::net::address::AddressError;
+use crate::net::listener::BindError;
+use crate::store::StoreError;
+use crate::store::sqlite::OpenError;
+
+/// Why a server does not start. What was done until then was undone.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration makes no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// An address to listen on is none.
+    #[error("cannot listen on {address:?}: {source}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        source: AddressError,
+    },
+    /// The system does not let us listen there.
+    #[error("{0}: {}", reason(.0))]
+    Listen(#[from] BindError),
+    /// The data directory cannot be made or used.
+    #[error("cannot use the data directory {}: {source}; choose another one with server.data_dir", path.display())]
+    DataDir {
+        /// The data directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// No place for the data is known.
+    #[error("no data directory: set server.data_dir, for neither $STATE_DIRECTORY, $XDG_STATE_HOME nor $HOME is set")]
+    NoDataDir,
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database was opened, but cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn reason(error: &BindError) -> String {
+    std::error::Error::source(error).map_or_else(|| "see above".to_owned(), ToString::to_string)
+}

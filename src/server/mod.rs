@@ -1,0 +1,13 @@
+//! Puts it together: a chat server inside your program.
+
+mod accept;
+mod bridge;
+mod builder;
+mod connections;
+mod error;
+mod options;
+mod running;
+
+pub use builder::Builder;
+pub use error::StartError;
+pub use running::{Server, Shutdown};

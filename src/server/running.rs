@@ -1,0 +1,172 @@
+//! A running server, and how it stops.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::chat::{Origin, Publisher};
+use crate::client::{Client, ClientError};
+use crate::config::Config;
+use crate::net::listener::{Listener, LocalAddress};
+use crate::net::stream::memory_pair;
+use crate::protocol::{Choice, CourseOptions, Dialects};
+use crate::server::Builder;
+use crate::server::accept::Door;
+use crate::store::{Store, StoreError};
+
+/// When clients may try again after the server has stopped.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long a connection that was cut takes to end.
+const CUT: Duration = Duration::from_secs(1);
+
+/// A running chat server. Dropping it stops it abruptly: connections are cut, what was acknowledged is stored. Better to
+/// wait for [`Server::shutdown`].
+pub struct Server {
+    door: Arc<Door>,
+    store: Arc<dyn Store>,
+    addresses: Vec<LocalAddress>,
+    data_dir: PathBuf,
+    grace: Duration,
+    stop: CancellationToken,
+    hurry: CancellationToken,
+    failed: CancellationToken,
+    publishing: Option<JoinHandle<()>>,
+}
+
+/// How a server stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// Connections that were open.
+    pub connections: usize,
+    /// Connections that had to be cut when the time was up, before everything was sent.
+    pub cut: usize,
+}
+
+/// What a server is put together from.
+pub(super) struct ServerParts {
+    pub(super) door: Door,
+    pub(super) publisher: Publisher,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) listeners: Vec<(Listener, Arc<Dialects>)>,
+    pub(super) data_dir: PathBuf,
+    pub(super) hurry: CancellationToken,
+    pub(super) grace: Duration,
+}
+
+impl Server {
+    /// What a server is to be; [`Builder::start`] starts it.
+    pub fn builder(config: Config) -> Builder {
+        Builder::new(config)
+    }
+
+    pub(super) fn run(parts: ServerParts) -> Server {
+        let ServerParts { door, publisher, store, listeners, data_dir, hurry, grace } = parts;
+        let (door, stop, failed) = (Arc::new(door), CancellationToken::new(), CancellationToken::new());
+        // Cancelled when the task ends, be it by a panic: without a publisher nobody hears anything any more.
+        let guard = failed.clone().drop_guard();
+        let publishing = tokio::spawn(async move {
+            publisher.run().await;
+            drop(guard);
+        });
+        let mut addresses = Vec::new();
+        for (listener, dialects) in listeners {
+            addresses.push(listener.local_address().clone());
+            door.tasks.spawn(Arc::clone(&door).accept(listener, dialects, stop.clone()));
+        }
+        Server { door, store, addresses, data_dir, grace, stop, hurry, failed, publishing: Some(publishing) }
+    }
+
+    /// Where it listens on TCP, in the order of the configuration, with the ports that were picked.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.addresses.iter().filter_map(LocalAddress::socket_address).collect()
+    }
+
+    /// Where it listens, for people: `127.0.0.1:9998 (tcp)`.
+    pub fn listening(&self) -> Vec<String> {
+        self.addresses.iter().map(|address| format!("{address} ({})", address.kind())).collect()
+    }
+
+    /// Where the data is.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// A client inside the same program, without a socket: logged in as a guest of that name, even where others may not
+    /// come in as guests. It does not reconnect, for there is nothing between the two that could break.
+    ///
+    /// # Errors
+    /// Why the name may not come in.
+    pub async fn connect(&self, name: &str) -> Result<Client, ClientError> {
+        let (ours, theirs) = memory_pair();
+        let dialects = Dialects::new(Choice::Native, CourseOptions::default());
+        self.door.serve(ours, Origin::Host, Arc::new(dialects), None);
+        Client::builder_over(theirs).username(name).connect().await
+    }
+
+    /// Waits until the server has failed of itself, which it does only where going on would break a promise: its store is
+    /// gone, or it found a mistake of its own. Shut it down then.
+    pub async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// Stops within the configured grace.
+    ///
+    /// # Errors
+    /// As [`Server::shutdown_within`].
+    pub async fn shutdown(self) -> Result<Shutdown, StoreError> {
+        let grace = self.grace;
+        self.shutdown_within(grace).await
+    }
+
+    /// Stops: accepts no more, commits and answers what was received, tells every session, lets those who still read have
+    /// what is due to them until the time is up, and closes the store. Only readers that are taking bytes, or a commit
+    /// that hangs, use the time.
+    ///
+    /// # Errors
+    /// The store could not be closed as it should be. What was acknowledged is safe nevertheless.
+    pub async fn shutdown_within(mut self, grace: Duration) -> Result<Shutdown, StoreError> {
+        let deadline = Instant::now() + grace;
+        self.stop.cancel();
+        self.hurry.cancel();
+        let links = self.door.connections.close();
+        let connections = links.len();
+        for link in &links {
+            link.say_goodbye(RETRY_AFTER);
+        }
+        drop(links);
+        self.door.tasks.close();
+        let mut cut = 0;
+        if timeout_at(deadline, self.door.tasks.wait()).await.is_err() {
+            let left = self.door.connections.all();
+            cut = left.len();
+            left.iter().for_each(|link| link.cut());
+            drop(left);
+            // Tasks that do not end even so do not keep the store open.
+            let _ = timeout(CUT, self.door.tasks.wait()).await;
+        }
+        let closed = timeout(grace.max(CUT), self.store.close()).await;
+        if let Some(publishing) = self.publishing.take() {
+            let _ = timeout(CUT, publishing).await;
+        }
+        closed.unwrap_or_else(|_| Err(StoreError::unavailable("a commit hangs")))?;
+        Ok(Shutdown { connections, cut })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.hurry.cancel();
+        for link in self.door.connections.close() {
+            link.cut();
+        }
+        // What waits is still committed; then the store closes itself.
+        self.store.queue().close();
+    }
+}
