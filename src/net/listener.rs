@@ -469,4 +469,35 @@ mod tests {
         assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]);
         assert_eq!(reports, 4, "at 0, 1.27, 2.27 and 3.27 seconds");
     }
+
+    #[test]
+    fn running_out_of_file_descriptors_is_survived() {
+        // In a process of its own, because it takes them all.
+        let status = std::process::Command::new("sh")
+            .args(["-c", "ulimit -n 48 && exec \"$0\" --ignored --exact \"$1\""])
+            .arg(std::env::current_exe().unwrap())
+            .arg("net::listener::tests::takes_all_file_descriptors_of_the_process")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&status.stdout);
+        assert!(status.status.success() && output.contains("1 passed"), "{output}");
+    }
+
+    #[tokio::test]
+    #[ignore = "takes all file descriptors of the process; another test starts it in one of its own"]
+    async fn takes_all_file_descriptors_of_the_process() {
+        let mut listener = Listener::bind(&address("127.0.0.1:0")).unwrap();
+        let to = address(&listener.local_address().to_string());
+        let client = connect(&to).await.unwrap();
+        let hoard: Vec<fs::File> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+        assert!(hoard.len() < 100, "the limit is too high for this test");
+
+        while listener.shortage.reported.is_none() {
+            let attempt = tokio::time::timeout(Duration::from_millis(5), listener.accept()).await;
+            assert!(attempt.is_err(), "there was no shortage");
+        }
+        drop(hoard);
+        let _accepted = listener.accept().await;
+        drop(client);
+    }
 }

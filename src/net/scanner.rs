@@ -120,9 +120,21 @@ impl Scanner {
                     at += plain(bytes.get(at..).unwrap_or_default());
                     match bytes.get(at) {
                         None => break,
-                        Some(b'"') if self.key => self.state = State::Colon,
-                        Some(b'"') if self.depth == 0 => return Verdict::End(at + 1),
-                        Some(b'"') => self.state = State::After,
+                        Some(b'"') => match bytes.get(at + 1..at + 3) {
+                            // Most strings are followed by another one. This goes the same way as the states below,
+                            // only without stopping at each.
+                            Some(b":\"") if self.key => {
+                                self.key = false;
+                                at += 2;
+                            }
+                            Some(b",\"") if !self.key && self.depth > 0 => {
+                                self.key = self.in_object();
+                                at += 2;
+                            }
+                            _ if self.key => self.state = State::Colon,
+                            _ if self.depth == 0 => return Verdict::End(at + 1),
+                            _ => self.state = State::After,
+                        },
                         Some(b'\\') => self.state = State::Escape,
                         Some(_) => return Verdict::Fault(at),
                     }
@@ -325,7 +337,9 @@ mod tests {
 
     #[test]
     fn whole_values_end_where_they_end() {
-        let cases: [&[u8]; 22] = [
+        let cases: [&[u8]; 24] = [
+            br#"["a","b",{"c":"d","e":["f","g"],"h":"i"},"j"]"#,
+            br#"{"a":"b","c":["d"],"e":"f","":""}"#,
             br#"{}"#,
             br#"{ }"#,
             br#"[]"#,
@@ -364,6 +378,10 @@ mod tests {
     fn the_first_byte_that_cannot_continue_is_named() {
         // The byte behind the bar is the faulty one.
         let cases = [
+            "[\"a\"|:\"b\"",
+            "{\"a\"|,\"b\"",
+            "{\"a\":\"b\"|:\"c\"",
+            "{\"a\":\"b\",\"c\"|,\"d\"",
             "{|,}",
             "{|1:2}",
             "{|a:1}",
