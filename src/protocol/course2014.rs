@@ -271,3 +271,231 @@ fn sentence(kind: Kind, refusal: &Refusal) -> String {
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::Seq;
+    use crate::protocol::course::tests::{Noon, said};
+    use crate::protocol::json::tests::lines;
+    use crate::protocol::response::NameLine;
+
+    fn dialect(options: CourseOptions) -> Course2014 {
+        Course2014::new(options, Arc::new(Noon), TimeZone::UTC)
+    }
+
+    fn usual() -> Course2014 {
+        dialect(CourseOptions::default())
+    }
+
+    fn listed(history: HistoryForm) -> CourseOptions {
+        CourseOptions { history, ..CourseOptions::default() }
+    }
+
+    fn answered(dialect: &Course2014, object: &str, response: Response) -> Vec<Value> {
+        let mut out = Vec::new();
+        dialect.answer(&dialect.decode(object).tag, &Ok(response), &mut out);
+        lines(&out)
+    }
+
+    /// What comes back for a request that is refused, by the dialect itself or with the given code.
+    fn refused(object: &str, code: Code) -> Value {
+        let Ask { tag, request } = usual().decode(object);
+        let refusal = request.err().unwrap_or(Refusal::new(code));
+        let mut out = Vec::new();
+        usual().answer(&tag, &Err(refusal), &mut out);
+        lines(&out).remove(0)
+    }
+
+    #[test]
+    fn a_login_enters_the_course_room() {
+        let enter = |name: &str, backlog, as_list| Request::Enter {
+            username: name.into(),
+            password: None,
+            room: RoomName::trusted("lobby"),
+            backlog,
+            as_list,
+        };
+        let object = r#"{"username":"bob_1","request":"login","timestamp":1}"#;
+        assert_eq!(usual().decode(object).request, Ok(enter("bob_1", 50, false)));
+        assert_eq!(usual().decode(r#"{"Request":"LOGIN","Username":"BOB"}"#).request, Ok(enter("BOB", 50, false)));
+        for (form, backlog, as_list) in [
+            (HistoryForm::Strings, 50, true),
+            (HistoryForm::Objects, 50, true),
+            (HistoryForm::Text, 50, true),
+            (HistoryForm::Each, 50, false),
+            (HistoryForm::None, 0, false),
+        ] {
+            assert_eq!(dialect(listed(form)).decode(object).request, Ok(enter("bob_1", backlog, as_list)), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn requests_are_read_leniently() {
+        for (object, expected) in [
+            (r#"{"request":"logout"}"#, Request::Logout),
+            (r#"{"request":"logout","username":"bob"}"#, Request::Logout),
+            (r#"{"request":"Logout","username":null}"#, Request::Logout),
+            (r#"{"request":"listUsers"}"#, Request::Names { room: Some(RoomName::trusted("lobby")), after: None }),
+        ] {
+            assert_eq!(usual().decode(object).request, Ok(expected), "{object}");
+        }
+        for object in [
+            r#"{"request":"message","message":"h\u00e6 \ud83d\ude00"}"#,
+            r#"{"Message":"hæ 😀","username":"x","Request":"message"}"#,
+        ] {
+            let Ok(Request::Message { text, .. }) = usual().decode(object).request else { panic!("{object}") };
+            assert_eq!(&*text, "hæ 😀");
+        }
+    }
+
+    #[test]
+    fn refusals_have_the_assigned_sentences() {
+        let login = r#"{"request":"login","username":"bob"}"#;
+        let failed = |error: &str| json!({"response": "login", "username": "bob", "error": error});
+        assert_eq!(refused(login, Code::NameTaken), failed("Name already taken!"));
+        assert_eq!(refused(login, Code::BadName), failed("Invalid username!"));
+        assert_eq!(refused(login, Code::AlreadyLoggedIn), failed("Already logged in!"));
+        let message = |error: &str| json!({"response": "message", "error": error});
+        let object = r#"{"request":"message","message":"hi"}"#;
+        assert_eq!(refused(object, Code::NotLoggedIn), message("You are not logged in!"));
+        assert_eq!(refused(object, Code::Muted), message(Code::Muted.sentence()));
+        let logout = json!({"response": "logout", "username": "", "error": "Not logged in!"});
+        assert_eq!(refused(r#"{"request":"logout"}"#, Code::NotLoggedIn), logout);
+        let logout = json!({"response": "logout", "username": "bob", "error": "Not logged in!"});
+        assert_eq!(refused(r#"{"request":"logout","username":"bob"}"#, Code::NotLoggedIn), logout);
+        let unknown = json!({"response": "Dance", "error": "Unknown request!"});
+        assert_eq!(refused(r#"{"request":"Dance"}"#, Code::Internal), unknown);
+    }
+
+    #[test]
+    fn refused_names_come_back_as_they_were_asked_for() {
+        for name in ["a b", " bob", "bob ", "a-b", "æ", "", "a\nb"] {
+            let object = json!({"request": "login", "username": name}).to_string();
+            let expected = json!({"response": "login", "username": name, "error": "Invalid username!"});
+            assert_eq!(refused(&object, Code::Internal), expected);
+        }
+        for value in ["null", "1", "[\"a\"]", "{}"] {
+            let value = refused(&format!(r#"{{"request":"login","username":{value}}}"#), Code::Internal);
+            assert_eq!(value, json!({"response": "login", "username": "", "error": "Invalid username!"}));
+        }
+        assert_eq!(refused(r#"{"request":"login"}"#, Code::Internal)["error"], "Invalid username!");
+    }
+
+    #[test]
+    fn what_makes_no_sense_gets_a_sentence() {
+        for object in [
+            r#"{"request":"message"}"#,
+            r#"{"request":"message","message":null}"#,
+            r#"{"request":"message","message":""}"#,
+            r#"{"request":"message","message":5}"#,
+            r#"{"request":"message","message":["a"]}"#,
+            r#"{"request":"message","message":"a","Message":"b"}"#,
+            r#"{"request":["login"]}"#,
+            r#"{"request":"login","request":"logout"}"#,
+            "{}",
+            "[]",
+        ] {
+            let value = refused(object, Code::Internal);
+            assert_eq!(value["response"], "message", "{object}");
+            assert!(value["error"].as_str().is_some_and(|error| !error.is_empty()), "{object}");
+            assert_eq!(value.as_object().unwrap().len(), 2, "{object}");
+        }
+    }
+
+    #[test]
+    fn success_has_no_error_and_a_few_extras() {
+        let entered = || Response::Entered(Box::new(Entered { username: "bob".into(), backlog: Vec::new() }));
+        let login = r#"{"request":"login","username":"bob"}"#;
+        let expected = json!({"response": "login", "username": "bob", "messages": [], "message": "Login successful"});
+        assert_eq!(answered(&usual(), login, entered()), [expected]);
+        let plain = dialect(CourseOptions { extras: false, ..CourseOptions::default() });
+        let expected = json!({"response": "login", "username": "bob", "messages": []});
+        assert_eq!(answered(&plain, login, entered()), [expected]);
+        let logout = r#"{"request":"logout"}"#;
+        let expected = json!({"response": "logout", "username": "bob", "message": "Logout successful"});
+        assert_eq!(answered(&usual(), logout, Response::LoggedOut { username: "bob".into() }), [expected]);
+        let expected = json!({"response": "logout", "username": "bob"});
+        assert_eq!(answered(&plain, logout, Response::LoggedOut { username: "bob".into() }), [expected]);
+        let name = |name: &str, online| NameLine { name: name.into(), role: "member", online, guest: true };
+        let names = vec![name("carol", true), name("bob", false), name("alice", true)];
+        let users = Response::Names { room: None, names, more: false };
+        let expected = json!({"response": "listUsers", "users": ["alice", "carol"]});
+        assert_eq!(answered(&usual(), r#"{"request":"listUsers"}"#, users), [expected]);
+        let posted =
+            Response::Posted { room: RoomName::trusted("lobby"), seq: Seq(1), time: Time(0), duplicate: false };
+        assert_eq!(answered(&usual(), r#"{"request":"message","message":"a"}"#, posted), [] as [Value; 0]);
+    }
+
+    #[test]
+    fn a_broadcast_says_who_speaks() {
+        let shown = |dialect: &Course2014, entry: &Entry, viewer| {
+            let mut out = Vec::new();
+            dialect.entry(&RoomName::trusted("lobby"), entry, viewer, &mut out);
+            lines(&out)
+        };
+        let entry = said(1, "bob", "hi", false);
+        let line = "bob said @ 2026-01-31 12:00:01: hi";
+        let extras =
+            json!({"response": "message", "message": line, "username": "bob", "timestamp": "2026-01-31 12:00:01"});
+        assert_eq!(shown(&usual(), &entry, Some(entry.author)), [extras]);
+        let plain = dialect(CourseOptions { extras: false, echo: false, ..CourseOptions::default() });
+        assert_eq!(shown(&plain, &entry, None), [json!({"response": "message", "message": line})]);
+        assert_eq!(shown(&plain, &entry, Some(entry.author)), [] as [Value; 0], "no echo");
+        let deed = said(1, "bob", "waves", true);
+        assert_eq!(shown(&plain, &deed, None), [json!({"response": "message", "message": "* bob waves"})]);
+    }
+
+    #[test]
+    fn notices_are_messages_where_they_are_wanted() {
+        let hints = [
+            Hint::Presence { user: "bob".into(), online: true },
+            Hint::Shutdown { reason: "stop", retry_after: Duration::ZERO },
+        ];
+        let mut out = Vec::new();
+        hints.iter().for_each(|hint| usual().hint(hint, &mut out));
+        assert!(out.is_empty());
+        let dialect = dialect(CourseOptions { notices: true, ..CourseOptions::default() });
+        hints.iter().for_each(|hint| dialect.hint(hint, &mut out));
+        let expected = json!({"response": "message", "message": "bob has come.", "username": "Server",
+                              "timestamp": "2026-01-31 12:00:00"});
+        assert_eq!(lines(&out), [expected]);
+    }
+
+    #[test]
+    fn a_listed_backlog_keeps_to_the_newest_that_fit() {
+        let backlog: Vec<Entry> = (1..=500).map(|seq| said(seq, "bob", &format!("no. {seq} \"æ\""), false)).collect();
+        for form in HistoryForm::ALL {
+            let dialect = dialect(listed(form));
+            let entered = Entered { username: "bob".into(), backlog: backlog.clone() };
+            let mut out = Vec::new();
+            dialect.entered(&entered, &mut out);
+            assert!(out.len() <= 1000, "{form:?}: {}", out.len());
+            let messages = &lines(&out)[0]["messages"];
+            if !dialect.lists() {
+                assert_eq!(messages, &json!([]), "{form:?}");
+                continue;
+            }
+            assert!(out.len() > 900, "{form:?}: {}", out.len());
+            let newest = match form {
+                HistoryForm::Objects => messages.as_array().unwrap().last().unwrap()["message"].clone(),
+                HistoryForm::Text => json!(messages.as_str().unwrap().lines().last().unwrap()),
+                _ => messages.as_array().unwrap().last().unwrap().clone(),
+            };
+            assert!(newest.as_str().unwrap().ends_with("no. 500 \"æ\""), "{form:?}: {newest}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_comes_panics_and_each_refusal_is_one_line(object in "(\\{\"(request|username|message)\":\\PC{0,30}\\}|\\PC{0,40}|\\{\"request\":\"(login|message|\\PC{0,9})\",\"(username|message)\":(\"\\PC{0,30}\"|[0-9]|null|\\[\\])\\})") {
+            let Ask { tag, request } = usual().decode(&object);
+            let mut out = Vec::new();
+            usual().answer(&tag, &Err(request.err().unwrap_or(Code::Internal.into())), &mut out);
+            prop_assert_eq!(lines(&out).len(), 1);
+        }
+    }
+}

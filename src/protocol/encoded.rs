@@ -60,3 +60,38 @@ impl Segment {
         index.checked_sub(1).map_or(0, |index| self.ends[index] as usize)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::course::tests::said;
+    use crate::protocol::{Dialect, native::Native};
+
+    #[test]
+    fn a_slice_is_the_events_behind_a_cursor() {
+        let room = RoomName::parse("lobby").unwrap();
+        let entries: Vec<_> = (7..=11).map(|seq| said(seq, "alice", &"x".repeat(seq as usize), false)).collect();
+        let segment = Segment::encode(&room, &entries);
+        assert_eq!((segment.first(), segment.last()), (Seq(7), Seq(11)));
+        let expected = |range: std::ops::RangeInclusive<u64>| {
+            let mut out = Vec::new();
+            for entry in entries.iter().filter(|entry| range.contains(&entry.seq.0)) {
+                Native.entry(&room, entry, None, &mut out);
+            }
+            out
+        };
+        for after in 0..14 {
+            for up_to in 0..14 {
+                assert_eq!(segment.slice(Seq(after), Seq(up_to)), expected(after + 1..=up_to), "{after}..={up_to}");
+            }
+        }
+        assert_eq!(segment.slice(Seq::ZERO, Seq(u64::MAX)).len(), segment.len_bytes());
+    }
+
+    #[test]
+    fn an_empty_segment_has_nothing_to_slice() {
+        let segment = Segment::encode(&RoomName::parse("lobby").unwrap(), &[]);
+        assert_eq!(segment.slice(Seq::ZERO, Seq(9)), Bytes::new());
+        assert_eq!((segment.len_bytes(), segment.last()), (0, Seq::ZERO));
+    }
+}

@@ -208,10 +208,25 @@ pub fn compact(value: &str) -> Box<str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::protocol::object::Fields;
+
+    /// The objects in what was written, each on its line, strictly: no control character in it, no key twice.
+    pub(in crate::protocol) fn lines(out: &[u8]) -> Vec<serde_json::Value> {
+        let text = std::str::from_utf8(out).unwrap();
+        assert!(text.is_empty() || text.ends_with('\n'), "{text:?}");
+        text.split_terminator('\n')
+            .map(|line| {
+                assert!(!line.chars().any(char::is_control), "{line:?}");
+                assert!(Fields::parse(line).unwrap_or_else(|| panic!("{line:?}")).repeated().is_none(), "{line:?}");
+                assert_eq!(&*compact(line), line);
+                serde_json::from_str(line).unwrap()
+            })
+            .collect()
+    }
 
     fn written(text: &str) -> String {
         let mut out = Vec::new();
@@ -251,7 +266,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_string_reads_as_it_was_written(text: String) {
+        fn every_string_reads_as_it_was_written(text in prop::collection::vec(any::<char>(), 0..40)) {
+            let text: String = text.into_iter().collect();
             let json = written(&text);
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
             prop_assert!(!json.chars().any(char::is_control));
