@@ -1,5 +1,10 @@
 //! snakk
+#[cfg(feature = "client")]
+pub mod client;
 pub mod model;
 pub mod protocol;
 #[cfg(feature = "server")]
 pub mod store;
+
+#[cfg(feature = "client")]
+pub use client::Client;
