@@ -1,0 +1,189 @@
+//! What a client is told before it connects.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::dial::{self, Backoff};
+use super::error::ClientError;
+use super::events::Hub;
+use super::link::AnyStream;
+use super::task::Task;
+use super::{Client, Inner, Known};
+use crate::protocol::Secret;
+
+/// How many requests may wait until the background task takes them.
+const COMMANDS: usize = 64;
+
+/// Who a session is, and what proves it.
+#[derive(Clone, Debug)]
+pub(super) enum Identity {
+    Nobody,
+    Guest { username: Box<str>, token: Option<Secret> },
+    Account { username: Box<str>, password: Secret },
+    Token { username: Box<str>, token: Secret },
+}
+
+impl Identity {
+    pub(super) fn new(username: &str, password: Option<Secret>) -> Identity {
+        match password {
+            Some(password) => Identity::Account { username: username.into(), password },
+            None => Identity::Guest { username: username.into(), token: None },
+        }
+    }
+}
+
+/// Where a client gets its connection from.
+enum Source {
+    Address(Box<str>),
+    Stream(AnyStream),
+}
+
+/// What a client is told before it connects; from [`Client::builder`] or [`Client::over`].
+pub struct Builder {
+    source: Source,
+    username: Option<Box<str>>,
+    password: Option<Secret>,
+    token: Option<Secret>,
+    reconnect: bool,
+    timeout: Duration,
+    backoff: Backoff,
+    name: Box<str>,
+}
+
+impl Builder {
+    pub(super) fn to(address: String) -> Builder {
+        Builder::from(Source::Address(address.into()))
+    }
+
+    pub(super) fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Builder {
+        Builder::from(Source::Stream(Box::pin(stream)))
+    }
+
+    fn from(source: Source) -> Builder {
+        Builder {
+            source,
+            username: None,
+            password: None,
+            token: None,
+            reconnect: false,
+            timeout: Duration::from_secs(30),
+            backoff: Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: 0 },
+            name: concat!("snakk/", env!("CARGO_PKG_VERSION")).into(),
+        }
+    }
+
+    /// Who to log in as. Without a password or token that is a guest; without a name nobody is logged in, and
+    /// [`Client::login`] or [`Client::register`] does it later.
+    #[must_use]
+    pub fn username(mut self, username: impl Into<Box<str>>) -> Builder {
+        self.username = Some(username.into());
+        self
+    }
+
+    /// The password of the account.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<Box<str>>) -> Builder {
+        self.password = Some(Secret(password.into()));
+        self
+    }
+
+    /// An account's token, in place of its password.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<Box<str>>) -> Builder {
+        self.token = Some(Secret(token.into()));
+        self
+    }
+
+    /// Whether a lost connection is made again, with everything that was followed and posted. Not unless asked, and
+    /// never over a stream that was handed in. The first connection is tried once.
+    #[must_use]
+    pub fn reconnect(mut self, reconnect: bool) -> Builder {
+        self.reconnect = reconnect;
+        self
+    }
+
+    /// How long to wait for the first connection, and for each answer: 30 seconds unless told otherwise.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Builder {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long to wait before the second attempt to reconnect (the first one is made at once), and at most between two
+    /// attempts: half a second and half a minute unless told otherwise.
+    #[must_use]
+    pub fn retry_delays(mut self, first: Duration, longest: Duration) -> Builder {
+        self.backoff = Backoff { first, longest, attempts: 0 };
+        self
+    }
+
+    /// What the client calls itself in `hello`, as `name/version`.
+    #[must_use]
+    pub fn client_name(mut self, name: impl Into<Box<str>>) -> Builder {
+        self.name = name.into();
+        self
+    }
+
+    /// Connects, says hello, and logs in if there is a name.
+    ///
+    /// # Errors
+    /// [`ClientError::Connect`] where there is nobody, [`ClientError::Protocol`] where there is something else than a
+    /// snakk server, [`ClientError::LoginRefused`] where it does not let this user in, [`ClientError::Timeout`] and
+    /// [`ClientError::Disconnected`].
+    ///
+    /// # Cancel safety
+    /// A connection that is not returned is closed.
+    pub async fn connect(self) -> Result<Client, ClientError> {
+        let identity = match (self.username, self.token) {
+            (None, _) => Identity::Nobody,
+            (Some(username), Some(token)) => Identity::Token { username, token },
+            (Some(username), None) => Identity::new(&username, self.password),
+        };
+        let (address, stream) = match self.source {
+            Source::Address(address) => (Some(address), None),
+            Source::Stream(stream) => (None, Some(stream)),
+        };
+        let greeting = async {
+            let stream = match (stream, &address) {
+                (Some(stream), _) => stream,
+                (None, Some(address)) => dial::open(address).await?,
+                (None, None) => return Err(ClientError::Disconnected),
+            };
+            dial::greet(stream, &self.name, &identity).await
+        };
+        let session = tokio::time::timeout(self.timeout, greeting).await.map_err(|_| ClientError::Timeout)??;
+
+        let hub = Arc::new(Hub::default());
+        let known = Arc::new(Mutex::new(Known::default()));
+        let (stop, done) = (CancellationToken::new(), CancellationToken::new());
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let task = Task {
+            address: address.filter(|_| self.reconnect),
+            name: self.name,
+            timeout: self.timeout,
+            backoff: self.backoff,
+            identity,
+            commands,
+            stop: stop.clone(),
+            hub: Arc::clone(&hub),
+            known: Arc::clone(&known),
+            pending: Default::default(),
+            follows: Default::default(),
+            shutdown: None,
+            resume_at: None,
+        };
+        // What is known is there before the first caller looks.
+        let task = task.begin(&session);
+        let ended = done.clone().drop_guard();
+        tokio::spawn(async move {
+            task.run(session).await;
+            drop(ended);
+        });
+        let inner = Inner { commands: sender, hub, known, timeout: self.timeout, done, stop: stop.drop_guard() };
+        Ok(Client { inner: Arc::new(inner) })
+    }
+}

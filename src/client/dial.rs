@@ -1,0 +1,172 @@
+//! From an address to a session that is logged in, and how long to wait before trying that again.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::answer::{Answer, Hello, Json, LoggedIn};
+use super::builder::Identity;
+use super::error::ClientError;
+use super::link::{AnyStream, Lines, Output, link};
+use super::wire::{self, Ask, Incoming, reveal};
+use crate::protocol::{Code, Secret};
+
+/// A connection on which `hello` and the login went well.
+pub(super) struct Session {
+    pub(super) lines: Lines,
+    pub(super) output: Output,
+    pub(super) hello: Hello,
+    pub(super) login: Option<LoggedIn>,
+    /// The server had forgotten the guest: this is another one.
+    pub(super) new_guest: bool,
+}
+
+/// Opens a connection.
+pub(super) async fn open(address: &str) -> Result<AnyStream, ClientError> {
+    let failed = |source| ClientError::Connect { address: address.into(), source };
+    if address.starts_with("tls://") {
+        let why = "this version does not speak TLS";
+        return Err(failed(io::Error::new(io::ErrorKind::Unsupported, why)));
+    }
+    if let Some(path) = address.strip_prefix("unix:") {
+        #[cfg(unix)]
+        return Ok(Box::pin(tokio::net::UnixStream::connect(path).await.map_err(failed)?));
+        #[cfg(not(unix))]
+        return Err(failed(io::Error::new(io::ErrorKind::Unsupported, format!("no Unix sockets here: {path}"))));
+    }
+    let stream = TcpStream::connect(address).await.map_err(failed)?;
+    // Requests are small and somebody waits for each; it is no reason to give up if the system cannot do it.
+    let _ = stream.set_nodelay(true);
+    Ok(Box::pin(stream))
+}
+
+/// Says hello and logs in.
+pub(super) async fn greet(stream: AnyStream, client: &str, identity: &Identity) -> Result<Session, ClientError> {
+    let (lines, output) = link(stream);
+    let mut greeting = Greeting { lines, output, id: 0 };
+    let hello: Hello = greeting.ask(&Ask::hello(client)).await?;
+    let mut new_guest = false;
+    let login = match identity {
+        Identity::Nobody => None,
+        Identity::Account { username, password } => {
+            let ask = Ask::Login { username, password: Some(reveal(password)), token: None };
+            Some(greeting.log_in(&ask).await?)
+        }
+        Identity::Token { username, token } => {
+            let ask = Ask::Login { username, password: None, token: Some(reveal(token)) };
+            Some(greeting.log_in(&ask).await?)
+        }
+        Identity::Guest { username, token } => Some(match token {
+            None => greeting.guest(username, None).await?,
+            Some(token) => match greeting.guest(username, Some(token)).await {
+                // Its ten minutes have passed, or the server was restarted.
+                Err(ClientError::LoginRefused { code: Code::BadCredentials, .. }) => {
+                    new_guest = true;
+                    greeting.guest(username, None).await?
+                }
+                other => other?,
+            },
+        }),
+    };
+    let Greeting { lines, output, .. } = greeting;
+    Ok(Session { lines, output, hello, login, new_guest })
+}
+
+/// Whether trying again may bring something else.
+pub(super) fn is_final(error: &ClientError) -> bool {
+    matches!(
+        error.code(),
+        Some(
+            Code::UnsupportedProtocol
+                | Code::BadRequest
+                | Code::BadName
+                | Code::BadCredentials
+                | Code::Forbidden
+                | Code::Banned
+                | Code::RegistrationClosed
+        )
+    )
+}
+
+/// A connection before its login, when there is one question and one answer at a time.
+struct Greeting {
+    lines: Lines,
+    output: Output,
+    id: u64,
+}
+
+impl Greeting {
+    async fn guest(&mut self, username: &str, token: Option<&Secret>) -> Result<LoggedIn, ClientError> {
+        self.log_in(&Ask::Login { username, password: None, token: token.map(reveal) }).await
+    }
+
+    async fn log_in(&mut self, ask: &Ask<'_>) -> Result<LoggedIn, ClientError> {
+        self.ask(ask).await.map_err(ClientError::of_login)
+    }
+
+    async fn ask<T: Answer>(&mut self, ask: &Ask<'_>) -> Result<T, ClientError> {
+        self.id += 1;
+        wire::number(&ask.encode()?, self.id, self.output.buffer());
+        self.output.flush().await.map_err(|_| ClientError::Disconnected)?;
+        let json: Json = loop {
+            let Some(incoming) = self.lines.next()?.map(wire::incoming) else {
+                if self.lines.read().await.map_err(|_| ClientError::Disconnected)? == 0 {
+                    return Err(ClientError::Disconnected);
+                }
+                continue;
+            };
+            match incoming? {
+                // Without an id it is about the connection: too many of them, a login that took too long.
+                Incoming::Answer { id, answer } if id.is_none_or(|id| id == self.id) => break answer?,
+                // Nothing is followed yet: what is told now is no entry, and what it says may be old.
+                Incoming::Answer { .. } | Incoming::Event(_) => {}
+            }
+        };
+        wire::answer(json)
+    }
+}
+
+/// How long to wait before the next attempt: not at all, then twice as long each time, never two clients in step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backoff {
+    pub(super) first: Duration,
+    pub(super) longest: Duration,
+    pub(super) attempts: u32,
+}
+
+impl Backoff {
+    /// The wait before the next attempt; `chance` is a random number.
+    pub(super) fn next(&mut self, chance: u32) -> Duration {
+        let attempt = self.attempts;
+        self.attempts = attempt.saturating_add(1);
+        if attempt == 0 {
+            return Duration::ZERO;
+        }
+        let whole = self.first.saturating_mul(1 << (attempt - 1).min(20)).min(self.longest);
+        // Between half of it and all of it.
+        whole / 2 + (whole / 2).mul_f64(f64::from(chance) / f64::from(u32::MAX))
+    }
+
+    /// A connection has lasted: the next loss is a new story.
+    pub(super) fn reset(&mut self) {
+        self.attempts = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_attempt_is_made_at_once_and_later_ones_wait_longer_and_longer() {
+        let mut backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: 0 };
+        let most: Vec<u128> = (0..9).map(|_| backoff.next(u32::MAX).as_millis()).collect();
+        assert_eq!(most, [0, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+        assert_eq!(backoff.next(0), Duration::from_secs(15));
+        backoff.reset();
+        assert_eq!(backoff.next(7), Duration::ZERO);
+        backoff.attempts = u32::MAX;
+        assert_eq!(backoff.next(u32::MAX), Duration::from_secs(30));
+    }
+}

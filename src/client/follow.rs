@@ -1,0 +1,170 @@
+//! How far each followed room has come: what to ask for after a reconnect, and what was there before. Pure.
+
+use std::collections::BTreeMap;
+
+use super::Start;
+use super::answer::{Joined, ResumedRoom};
+use super::events::RoomResumed;
+use super::wire::Place;
+
+/// A room that is followed.
+#[derive(Debug)]
+struct Follow {
+    epoch: Box<str>,
+    /// The last entry that was handed on.
+    last: u64,
+    /// The events start where the server says: the next entry is right, whatever its number.
+    open: bool,
+}
+
+/// The rooms that are followed.
+#[derive(Debug, Default)]
+pub(super) struct Follows(BTreeMap<Box<str>, Follow>);
+
+/// The most rooms in one `resume`: with the longest names and epochs it stays well under the frame limit.
+const ROOMS_PER_RESUME: usize = 200;
+
+impl Follows {
+    /// The answer to a `join`.
+    pub(super) fn joined(&mut self, joined: &Joined, start: &Start) {
+        let known = self.0.get(joined.room.as_str());
+        let gone = joined.first.before().0;
+        let (last, open) = match start {
+            _ if joined.reset => (joined.head.0, false),
+            // The stream of a room that is followed already simply goes on.
+            Start::Now if known.is_some_and(|known| *known.epoch == *joined.epoch) => return,
+            Start::Now => (joined.head.0, false),
+            Start::Since { seq, .. } => (seq.0.max(gone), false),
+            Start::Backlog(count) => (joined.head.0.saturating_sub(*count).max(gone), true),
+        };
+        self.0.insert(joined.room.as_str().into(), Follow { epoch: joined.epoch.as_str().into(), last, open });
+    }
+
+    /// One room of the answer to a `resume`.
+    pub(super) fn resumed(&mut self, room: ResumedRoom) -> RoomResumed {
+        match room {
+            ResumedRoom::Refused { room, error, code } => {
+                self.forget(&room);
+                let refused = Some(if error.is_empty() { code } else { error });
+                RoomResumed { room, reset: false, missed: 0, refused }
+            }
+            ResumedRoom::Followed(joined) => {
+                let mut missed = 0;
+                let epoch = joined.epoch.as_str().into();
+                match self.0.get_mut(joined.room.as_str()) {
+                    Some(follow) if !joined.reset => {
+                        missed = joined.first.before().0.saturating_sub(follow.last);
+                        *follow = Follow { epoch, last: follow.last + missed, open: false };
+                    }
+                    _ => {
+                        let follow = Follow { epoch, last: joined.head.0, open: false };
+                        self.0.insert(joined.room.as_str().into(), follow);
+                    }
+                }
+                RoomResumed { room: joined.room, reset: joined.reset, missed, refused: None }
+            }
+        }
+    }
+
+    /// Whether an entry is to be handed on: not when it was before.
+    pub(super) fn accept(&mut self, room: &str, seq: u64) -> bool {
+        let Some(follow) = self.0.get_mut(room) else { return true };
+        if seq <= follow.last && !follow.open {
+            return false;
+        }
+        follow.last = seq;
+        follow.open = false;
+        true
+    }
+
+    /// The room is not followed any more.
+    pub(super) fn forget(&mut self, room: &str) {
+        self.0.remove(room);
+    }
+
+    /// Nothing is followed any more.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What to ask for in order to go on, in requests of a good size.
+    pub(super) fn places(&self) -> Vec<BTreeMap<&str, Place<'_>>> {
+        let all: Vec<_> = self.0.iter().collect();
+        all.chunks(ROOMS_PER_RESUME)
+            .map(|chunk| {
+                chunk
+                    .iter()
+                    .map(|(room, follow)| (&***room, Place { since: follow.last, epoch: &follow.epoch }))
+                    .collect()
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Seq;
+
+    fn joined(first: u64, head: u64, epoch: &str, reset: bool) -> Joined {
+        let line = format!(r#"{{"room":"r","epoch":"{epoch}","first":{first},"head":{head},"reset":{reset}}}"#);
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn last(follows: &Follows) -> u64 {
+        follows.places()[0]["r"].since
+    }
+
+    #[test]
+    fn a_join_sets_the_cursor_where_the_events_start() {
+        let since = |seq| Start::Since { seq: Seq(seq), epoch: None };
+        let cases = [
+            (Start::Now, joined(1, 10, "e", false), 10),
+            (since(4), joined(1, 10, "e", false), 4),
+            (since(2), joined(7, 10, "e", false), 6),
+            (since(99), joined(1, 10, "e", true), 10),
+            (Start::Backlog(3), joined(1, 10, "e", false), 7),
+            (Start::Backlog(30), joined(1, 10, "e", false), 0),
+            (Start::Backlog(30), joined(5, 10, "e", false), 4),
+        ];
+        for (start, answer, expected) in cases {
+            let mut follows = Follows::default();
+            follows.joined(&answer, &start);
+            assert_eq!(last(&follows), expected, "{start:?}");
+        }
+    }
+
+    #[test]
+    fn joining_again_lets_the_stream_go_on() {
+        let mut follows = Follows::default();
+        follows.joined(&joined(1, 10, "e", false), &Start::Since { seq: Seq(3), epoch: None });
+        follows.joined(&joined(1, 12, "e", false), &Start::Now);
+        assert_eq!(last(&follows), 3);
+        follows.joined(&joined(1, 1, "other", true), &Start::Now);
+        assert_eq!(last(&follows), 1);
+    }
+
+    #[test]
+    fn an_entry_is_handed_on_once() {
+        let mut follows = Follows::default();
+        follows.joined(&joined(1, 10, "e", false), &Start::Now);
+        assert!(!follows.accept("r", 10));
+        assert!(follows.accept("r", 11));
+        assert!(!follows.accept("r", 11));
+        assert!(follows.accept("r", 12));
+        assert!(follows.accept("never joined", 1));
+    }
+
+    #[test]
+    fn a_resume_goes_on_or_starts_anew() {
+        let mut follows = Follows::default();
+        follows.joined(&joined(1, 10, "e", false), &Start::Now);
+        let resumed = follows.resumed(ResumedRoom::Followed(joined(15, 20, "e", false)));
+        assert_eq!((resumed.reset, resumed.missed, last(&follows)), (false, 4, 14));
+        let resumed = follows.resumed(ResumedRoom::Followed(joined(1, 2, "f", true)));
+        assert_eq!((resumed.reset, resumed.missed, last(&follows)), (true, 0, 2));
+        let refused = ResumedRoom::Refused { room: "r".into(), error: "No.".into(), code: "not_a_member".into() };
+        assert_eq!(follows.resumed(refused).refused.as_deref(), Some("No."));
+        assert!(follows.places().is_empty());
+    }
+}

@@ -1,0 +1,179 @@
+//! Lines in, lines out. Neither side ever holds more than its bound, whatever the other end sends or does not take.
+
+use std::io;
+use std::pin::Pin;
+
+use memchr::memchr;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+
+use super::error::ClientError;
+use super::wire::protocol;
+
+/// The longest line that is taken from a server; its largest answers are about a quarter of this.
+const MAX_LINE_BYTES: usize = 1 << 20;
+/// How much is read at once.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Any open connection.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
+
+/// Any open connection, wherever it comes from.
+pub(super) type AnyStream = Pin<Box<dyn Stream>>;
+
+/// Both directions of a connection. They are two values, because the client reads while it writes.
+pub(super) fn link(stream: AnyStream) -> (Lines, Output) {
+    let (reader, writer) = tokio::io::split(stream);
+    (Lines { reader, held: Vec::new(), start: 0, judged: 0 }, Output { writer, waiting: Vec::new(), written: 0 })
+}
+
+/// The lines that come.
+pub(super) struct Lines {
+    reader: ReadHalf<AnyStream>,
+    held: Vec<u8>,
+    /// Where in `held` the next line begins.
+    start: usize,
+    /// Up to here there is no end of a line.
+    judged: usize,
+}
+
+impl Lines {
+    /// The next line that is here already, without its end. Blank ones are nothing.
+    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, ClientError> {
+        loop {
+            let Some(found) = memchr(b'\n', self.held.get(self.judged..).unwrap_or_default()) else {
+                self.judged = self.held.len();
+                if self.judged - self.start > MAX_LINE_BYTES {
+                    return Err(protocol("a line of more than a megabyte"));
+                }
+                return Ok(None);
+            };
+            let (begin, end) = (self.start, self.judged + found);
+            self.start = end + 1;
+            self.judged = end + 1;
+            let line = self.held.get(begin..end).unwrap_or_default().trim_ascii_end();
+            if !line.is_empty() {
+                // Looked up once more, because the borrow of a loop's value cannot leave it otherwise.
+                let end = begin + line.len();
+                return Ok(self.held.get(begin..end));
+            }
+        }
+    }
+
+    /// Reads what has come; 0 at the end of the stream.
+    ///
+    /// # Cancel safety
+    /// What was read is kept.
+    pub(super) async fn read(&mut self) -> io::Result<usize> {
+        if self.start > 0 {
+            self.held.drain(..self.start);
+            self.judged -= self.start;
+            self.start = 0;
+        }
+        if self.held.is_empty() && self.held.capacity() > READ_BYTES {
+            self.held = Vec::new();
+        }
+        self.held.reserve(READ_BYTES.min(MAX_LINE_BYTES));
+        self.reader.read_buf(&mut self.held).await
+    }
+}
+
+/// What waits to be sent.
+pub(super) struct Output {
+    writer: WriteHalf<AnyStream>,
+    waiting: Vec<u8>,
+    written: usize,
+}
+
+impl Output {
+    /// Where requests are put.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.waiting
+    }
+
+    /// How many bytes wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() - self.written
+    }
+
+    /// Writes as much as the connection takes.
+    ///
+    /// # Cancel safety
+    /// What was written is not written again.
+    pub(super) async fn write(&mut self) -> io::Result<()> {
+        let rest = self.waiting.get(self.written..).unwrap_or_default();
+        let written = self.writer.write(rest).await?;
+        if written == 0 && !rest.is_empty() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.written += written;
+        if self.written == self.waiting.len() {
+            self.waiting.clear();
+            self.written = 0;
+        }
+        Ok(())
+    }
+
+    /// Writes everything, and tells the other end that nothing more comes.
+    pub(super) async fn finish(&mut self) -> io::Result<()> {
+        while self.len() > 0 {
+            self.write().await?;
+        }
+        self.writer.shutdown().await
+    }
+
+    /// Writes everything.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        while self.len() > 0 {
+            self.write().await?;
+        }
+        self.writer.flush().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn lines_of(text: &[u8], at_once: usize) -> Vec<Vec<u8>> {
+        let (near, mut far) = tokio::io::duplex(at_once);
+        let (mut lines, _output) = link(Box::pin(near));
+        let text = text.to_vec();
+        let sender = tokio::spawn(async move { far.write_all(&text).await });
+        let mut found = Vec::new();
+        while lines.read().await.unwrap() > 0 {
+            while let Some(line) = lines.next().unwrap() {
+                found.push(line.to_vec());
+            }
+        }
+        sender.await.unwrap().unwrap();
+        found
+    }
+
+    #[tokio::test]
+    async fn lines_are_the_same_however_they_are_cut() {
+        for at_once in [1, 2, 3, 7, 100] {
+            let found = lines_of(b"{\"a\":1}\n{}\r\n\n  \nlast\nunfinished", at_once).await;
+            assert_eq!(found, [&b"{\"a\":1}"[..], b"{}", b"last"], "{at_once} bytes at once");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_is_not_held() {
+        let (near, mut far) = tokio::io::duplex(1 << 16);
+        let (mut lines, _output) = link(Box::pin(near));
+        tokio::spawn(async move {
+            let junk = vec![b'x'; 1 << 16];
+            while far.write_all(&junk).await.is_ok() {}
+        });
+        let refused = loop {
+            lines.read().await.unwrap();
+            if let Err(error) = lines.next() {
+                break error;
+            }
+        };
+        assert!(matches!(refused, ClientError::Protocol(_)), "{refused}");
+        assert!(lines.held.capacity() <= 3 * MAX_LINE_BYTES);
+    }
+}
