@@ -458,7 +458,7 @@ async fn a_deadline_passes_also_for_those_who_never_pause() {
     let deadline = Some(Instant::now() + Duration::from_millis(50));
     let (client, server) = memory_pair();
     let mut fixture = Setup { deadline, ..Setup::default() }.start(server);
-    let (read, mut write) = client.split();
+    let (mut read, mut write) = client.split();
     let sending = tokio::spawn(async move { while write.write_all(&[b' '; 1000]).await.is_ok() {} });
     loop {
         match fixture.heard().await {
@@ -467,7 +467,7 @@ async fn a_deadline_passes_also_for_those_who_never_pause() {
         }
     }
     fixture.say(Say::Finish);
-    drop(read);
+    assert_eq!(read_all(&mut read).await, "too late\n");
     sending.abort();
     fixture.expect_end(Closed::Finished).await;
 }
