@@ -52,7 +52,12 @@ impl Door {
     }
 
     /// Accepts until it is told to stop.
-    pub(super) async fn accept(self: Arc<Door>, mut listener: Listener, dialects: Arc<Dialects>, stop: CancellationToken) {
+    pub(super) async fn accept(
+        self: Arc<Door>,
+        mut listener: Listener,
+        dialects: Arc<Dialects>,
+        stop: CancellationToken,
+    ) {
         loop {
             let (stream, peer) = tokio::select! {
                 biased;
