@@ -95,7 +95,7 @@ impl Door {
     fn turn_away(&self, stream: Stream, dialects: &Dialects, refusal: Refusal) {
         if let Ok(permit) = Arc::clone(&self.turned).try_acquire_owned() {
             let turned = Turned::away(dialects, &refusal);
-            connection::spawn(stream, Ignorant(permit), turned, Arc::clone(&self.options), &self.tasks);
+            connection::spawn(stream, Ignorant::new(permit), turned, Arc::clone(&self.options), &self.tasks);
         }
     }
 }
