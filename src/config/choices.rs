@@ -2,6 +2,9 @@
 
 use crate::model::NameRule;
 
+pub use crate::chat::{Creation, Registration};
+pub use crate::store::sqlite::Durability;
+
 /// A value that is one of a few words.
 pub(super) trait Choice: Copy + PartialEq + 'static {
     /// The words and what they mean, the default first.
@@ -39,38 +42,6 @@ choice! {
         Course2014 = "course2014",
         /// The dialect of the course of 2015.
         Course2015 = "course2015",
-    }
-}
-
-choice! {
-    /// What survives what (`storage.durability`).
-    Durability {
-        /// What was acknowledged survives a power cut.
-        Full = "full",
-        /// What was acknowledged survives `kill -9`; a power cut may take the newest of it.
-        Normal = "normal",
-    }
-}
-
-choice! {
-    /// Who may make an account (`accounts.registration`).
-    Registration {
-        /// Everybody.
-        Open = "open",
-        /// Who was invited.
-        Invite = "invite",
-        /// Nobody, over the network.
-        Closed = "closed",
-    }
-}
-
-choice! {
-    /// Who may make a room (`rooms.creation`).
-    Creation {
-        /// Everybody who is logged in.
-        Users = "users",
-        /// Administrators.
-        Admins = "admins",
     }
 }
 
@@ -118,4 +89,17 @@ choice! {
 
 impl Choice for NameRule {
     const ALL: &'static [(&'static str, NameRule)] = &[("ascii", NameRule::Ascii), ("unicode", NameRule::Unicode)];
+}
+
+impl Choice for Durability {
+    const ALL: &'static [(&'static str, Durability)] = &[("full", Durability::Full), ("normal", Durability::Normal)];
+}
+
+impl Choice for Registration {
+    const ALL: &'static [(&'static str, Registration)] =
+        &[("open", Registration::Open), ("invite", Registration::Invite), ("closed", Registration::Closed)];
+}
+
+impl Choice for Creation {
+    const ALL: &'static [(&'static str, Creation)] = &[("users", Creation::Users), ("admins", Creation::Admins)];
 }

@@ -52,7 +52,12 @@ impl Door {
     }
 
     /// Accepts until it is told to stop.
-    pub(super) async fn accept(self: Arc<Door>, mut listener: Listener, dialects: Arc<Dialects>, stop: CancellationToken) {
+    pub(super) async fn accept(
+        self: Arc<Door>,
+        mut listener: Listener,
+        dialects: Arc<Dialects>,
+        stop: CancellationToken,
+    ) {
         loop {
             let (stream, peer) = tokio::select! {
                 biased;
@@ -90,7 +95,7 @@ impl Door {
     fn turn_away(&self, stream: Stream, dialects: &Dialects, refusal: Refusal) {
         if let Ok(permit) = Arc::clone(&self.turned).try_acquire_owned() {
             let turned = Turned::away(dialects, &refusal);
-            connection::spawn(stream, Ignorant(permit), turned, Arc::clone(&self.options), &self.tasks);
+            connection::spawn(stream, Ignorant::new(permit), turned, Arc::clone(&self.options), &self.tasks);
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::chat::{Answered, Asking, Entries, Next, Session};
@@ -328,7 +329,15 @@ impl Transmitter for Turned {
 }
 
 /// Reads nothing of a connection that may not come in, and holds a place of the few that are told so.
-pub(super) struct Ignorant(pub(super) tokio::sync::OwnedSemaphorePermit);
+pub(super) struct Ignorant {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Ignorant {
+    pub(super) fn new(permit: OwnedSemaphorePermit) -> Ignorant {
+        Ignorant { _permit: permit }
+    }
+}
 
 impl Receiver for Ignorant {
     fn rules(&self) -> Rules {

@@ -15,10 +15,10 @@ use crate::net::connection;
 use crate::net::limiter::Limiter;
 use crate::net::listener::Listener;
 use crate::protocol::Dialects;
+use crate::server::StartError;
 use crate::server::accept::Door;
 use crate::server::options;
 use crate::server::running::{Server, ServerParts};
-use crate::server::StartError;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -126,7 +126,15 @@ impl Builder {
             config.limits.max_unauthenticated,
             connection::Options { stall_timeout: config.limits.stall_timeout, hurry: hurry.clone() },
         );
-        Ok(Server::run(ServerParts { door, publisher, store, listeners, data_dir, hurry, grace: config.server.shutdown_grace }))
+        Ok(Server::run(ServerParts {
+            door,
+            publisher,
+            store,
+            listeners,
+            data_dir,
+            hurry,
+            grace: config.server.shutdown_grace,
+        }))
     }
 }
 

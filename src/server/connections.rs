@@ -48,7 +48,8 @@ impl Connections {
         let mut evicted = None;
         if most_strangers > 0 && table.strangers.len() >= most_strangers {
             let candidates = table.strangers.iter().filter_map(|(number, link)| Some((*number, link.upgrade()?)));
-            let (number, oldest) = candidates.into_iter().find(|(_, link)| link.may_make_room()).ok_or(NoPlace::Strangers)?;
+            let (number, oldest) =
+                candidates.into_iter().find(|(_, link)| link.may_make_room()).ok_or(NoPlace::Strangers)?;
             table.strangers.remove(&number);
             evicted = Some(oldest);
         }

@@ -25,8 +25,12 @@ pub enum StartError {
         source: AddressError,
     },
     /// The system does not let us listen there.
-    #[error("{0}: {}", reason(.0))]
-    Listen(#[from] BindError),
+    #[error("{error}: {}", reason(.error))]
+    Listen {
+        /// Where and why.
+        #[from]
+        error: BindError,
+    },
     /// The data directory cannot be made or used.
     #[error("cannot use the data directory {}: {source}; choose another one with server.data_dir", path.display())]
     DataDir {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::chat;
-use crate::config::{self, Config, CourseSection};
+use crate::config::{Config, CourseHistory, CourseSection, ListenerDialect};
 use crate::net::limiter;
 use crate::protocol::{Choice, CourseOptions, HistoryForm};
 use crate::server::bridge::Manners;
@@ -15,22 +15,15 @@ pub(super) fn chat(config: &Config) -> chat::Options {
         name: config.server.name.as_str().into(),
         motd: config.server.motd.as_str().into(),
         guests: config.accounts.guests,
-        registration: match config.accounts.registration {
-            config::Registration::Open => chat::Registration::Open,
-            config::Registration::Invite => chat::Registration::Invite,
-            config::Registration::Closed => chat::Registration::Closed,
-        },
+        registration: config.accounts.registration,
         names: config.accounts.names,
         default_rooms: config.rooms.standing(),
-        creation: match config.rooms.creation {
-            config::Creation::Users => chat::Creation::Users,
-            config::Creation::Admins => chat::Creation::Admins,
-        },
+        creation: config.rooms.creation,
         limits: chat::Limits {
             max_sessions_per_user: u32::try_from(limits.max_sessions_per_user).unwrap_or(u32::MAX),
             max_frame_bytes: limits.max_frame_bytes,
             max_frame_bytes_before_login: limits.max_frame_bytes_before_login,
-            max_text_bytes: limits.max_text_bytes,
+            max_text_bytes: unless_zero(limits.max_text_bytes),
             stall_timeout: limits.stall_timeout,
             messages_per_second: limits.messages_per_second,
             message_burst: limits.message_burst,
@@ -45,8 +38,8 @@ pub(super) fn chat(config: &Config) -> chat::Options {
 pub(super) fn manners(config: &Config) -> Manners {
     let limits = &config.limits;
     Manners {
-        max_frame_bytes: limits.max_frame_bytes,
-        max_frame_bytes_before_login: limits.max_frame_bytes_before_login,
+        max_frame_bytes: unless_zero(limits.max_frame_bytes),
+        max_frame_bytes_before_login: unless_zero(limits.max_frame_bytes_before_login),
         login_timeout: limits.login_timeout,
         silent_timeout: limits.silent_timeout,
     }
@@ -63,23 +56,32 @@ pub(super) fn limiter(config: &Config) -> limiter::Limits {
 pub(super) fn store(config: &Config, data_dir: &Path) -> sqlite::Options {
     sqlite::Options {
         file: data_dir.join(&config.storage.file),
-        durability: match config.storage.durability {
-            config::Durability::Full => sqlite::Durability::Full,
-            config::Durability::Normal => sqlite::Durability::Normal,
-        },
+        durability: config.storage.durability,
         readers: config.storage.readers,
         writer_queue: config.limits.writer_queue,
     }
 }
 
-pub(super) fn dialect(choice: config::ListenerDialect) -> Choice {
-    Choice::parse(choice.as_str()).unwrap_or_default()
+pub(super) fn dialect(choice: ListenerDialect) -> Choice {
+    match choice {
+        ListenerDialect::Auto => Choice::Auto,
+        ListenerDialect::Native => Choice::Native,
+        ListenerDialect::Course2014 => Choice::Course2014,
+        ListenerDialect::Course2015 => Choice::Course2015,
+    }
 }
 
 pub(super) fn course(config: &Config, section: &CourseSection) -> CourseOptions {
     CourseOptions {
         room: config.rooms.course.clone(),
-        history: HistoryForm::parse(section.history.as_str()).unwrap_or_default(),
+        history: match section.history {
+            CourseHistory::Messages => HistoryForm::Messages,
+            CourseHistory::Strings => HistoryForm::Strings,
+            CourseHistory::Objects => HistoryForm::Objects,
+            CourseHistory::Text => HistoryForm::Text,
+            CourseHistory::Each => HistoryForm::Each,
+            CourseHistory::None => HistoryForm::None,
+        },
         backlog: u32::try_from(section.backlog).unwrap_or(u32::MAX),
         pace: section.pace,
         history_max_bytes: section.history_max_bytes,
@@ -90,4 +92,9 @@ pub(super) fn course(config: &Config, section: &CourseSection) -> CourseOptions 
         extras: section.extras,
         close_after_logout: section.close_after_logout,
     }
+}
+
+/// 0 switches a limit off.
+fn unless_zero(limit: usize) -> usize {
+    if limit == 0 { usize::MAX } else { limit }
 }

@@ -13,7 +13,6 @@ use crate::chat::{Origin, Publisher};
 use crate::client::{Client, ClientError};
 use crate::config::Config;
 use crate::net::listener::{Listener, LocalAddress};
-use crate::net::stream::memory_pair;
 use crate::protocol::{Choice, CourseOptions, Dialects};
 use crate::server::Builder;
 use crate::server::accept::Door;
@@ -21,6 +20,8 @@ use crate::store::{Store, StoreError};
 
 /// When clients may try again after the server has stopped.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How much an in-process connection holds in each direction.
+const PIPE_BYTES: usize = 16 * 1024;
 /// How long a connection that was cut takes to end.
 const CUT: Duration = Duration::from_secs(1);
 
@@ -103,10 +104,10 @@ impl Server {
     /// # Errors
     /// Why the name may not come in.
     pub async fn connect(&self, name: &str) -> Result<Client, ClientError> {
-        let (ours, theirs) = memory_pair();
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let dialects = Dialects::new(Choice::Native, CourseOptions::default());
-        self.door.serve(ours, Origin::Host, Arc::new(dialects), None);
-        Client::builder_over(theirs).username(name).connect().await
+        self.door.serve(ours.into(), Origin::Host, Arc::new(dialects), None);
+        Client::over(theirs).username(name).connect().await
     }
 
     /// Waits until the server has failed of itself, which it does only where going on would break a promise: its store is

@@ -11,9 +11,12 @@ use tokio::sync::mpsc;
 
 use crate::model::{Anchor, Entry, RoomId, Seq, Time, UserId};
 
+mod batch;
 mod error;
+mod page;
 mod queue;
 mod records;
+pub mod sqlite;
 
 pub use error::StoreError;
 pub use queue::{Place, Queued, WriteQueue};
@@ -21,6 +24,7 @@ pub use records::{
     Account, Append, Created, Done, Most, NewAccount, NewRoom, Origin, Outcome, Settled, StoredMember,
     StoredMembership, StoredPage, StoredRoom, Write,
 };
+pub use sqlite::{Durability, OpenError, Options, SqliteStore};
 
 /// A reading under way. Stores are used as `dyn Store`, so the future is boxed.
 pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

@@ -1,2 +1,36 @@
-//! snakkd
-fn main() {}
+//! `snakkd`, the chat daemon: arguments, exit codes, signals, the log, systemd. How chat works is the library's business.
+
+mod args;
+mod exit;
+mod logging;
+mod notify;
+mod paths;
+mod run;
+mod signals;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Verb};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Also --help and --version. Nobody may be reading, and then there is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match args.verb {
+        None => run::run(&args),
+        Some(Verb::Check) => verbs::check(&args),
+        Some(Verb::Init) => verbs::init(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

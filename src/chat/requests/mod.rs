@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::chat::online::Person;
 use crate::chat::session::{Asking, Next, Session};
 use crate::protocol::request::Request;
-use crate::protocol::{Answer, Ask, Code, Hint, Kind, Refusal, Response, Tag};
+use crate::protocol::{Answer, Ask, Code, Kind, Refusal, Response, Tag};
 
 /// What holds for a request before it is looked at.
 struct Rule {
@@ -146,9 +146,4 @@ fn bad_text(error: crate::model::TextError) -> Refusal {
         crate::model::TextError::TooLong { .. } => Code::TextTooLong.into(),
         _ => Code::BadText.into(),
     }
-}
-
-/// The last word to a session when the server stops.
-pub(crate) fn goodbye(retry_after: std::time::Duration) -> Hint {
-    Hint::Shutdown { reason: "the server is shutting down", retry_after }
 }

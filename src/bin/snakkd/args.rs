@@ -1,0 +1,76 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// A chat daemon: one program, one TOML file, one SQLite file, JSON over TCP.
+///
+/// Without a command it runs, in the foreground, until SIGTERM or SIGINT. SIGHUP makes it read its configuration again.
+#[derive(Debug, Parser)]
+#[command(name = "snakkd", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    /// The configuration; else $SNAKK_CONFIG, ./snakk.toml, /etc/snakk/snakk.toml, or none.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Where everything is that it keeps.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Accept connections here instead of where the configuration says: HOST:PORT or unix:PATH. May be repeated.
+    #[arg(long, value_name = "ADDR", global = true, value_parser = listen_address)]
+    pub(crate) listen: Vec<String>,
+
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Check the configuration, and create nothing.
+    Check,
+    /// Write a configuration with every key, its default and a comment, to --config or ./snakk.toml.
+    Init,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0; 1 failure; 2 usage; 69 address not available; 73 cannot create or open the data \
+    directory or database; 75 another snakkd has the database open; 78 bad configuration.";
+
+/// An address of a listener. A Unix socket's path is relative to the current folder, as in all arguments.
+fn listen_address(text: &str) -> Result<String, String> {
+    snakk::config::check_address(text).map_err(|allowed| format!("it must be {allowed}"))?;
+    let Some(path) = text.strip_prefix("unix:") else { return Ok(text.to_owned()) };
+    let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+    let path = path.to_str().ok_or("the current folder is not UTF-8")?;
+    Ok(format!("unix:{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(["snakkd"].into_iter().chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn options_stand_before_or_behind_a_subcommand() {
+        for line in ["--config a --data-dir b check", "check --config a --data-dir b", "--config a check --data-dir b"]
+        {
+            let args = parse(line).unwrap();
+            assert_eq!((args.config, args.data_dir), (Some("a".into()), Some("b".into())), "{line}");
+        }
+        let args = parse("--listen 127.0.0.1:0 --listen [::1]:0").unwrap();
+        assert_eq!(args.listen, ["127.0.0.1:0", "[::1]:0"]);
+        let unix = parse("--listen unix:a.sock").unwrap().listen.remove(0);
+        assert!(unix.starts_with("unix:/") && unix.ends_with("/a.sock"), "{unix}");
+    }
+
+    #[test]
+    fn what_is_no_use_is_a_usage_error() {
+        for line in ["--listen 9998", "--listen tls://a:1", "frobnicate", "--nonsense", "check check", "--config"] {
+            assert_eq!(parse(line).map(|_| ()).map_err(|error| error.exit_code()), Err(2), "{line}");
+        }
+    }
+}

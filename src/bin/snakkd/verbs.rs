@@ -1,0 +1,59 @@
+//! What `snakkd` does besides running.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use snakk::Config;
+
+use crate::args::Args;
+use crate::exit::{self, Failure};
+use crate::paths;
+
+/// `snakkd check`: says what is wrong with the configuration, or what it comes to. Creates nothing.
+pub(crate) fn check(args: &Args) -> Result<(), Failure> {
+    let found = paths::load(args)?;
+    let data_dir = paths::data_dir(args, &found.config)?;
+    let mut text = match &found.file {
+        Some(file) => format!("{}: the configuration is good\n", file.display()),
+        None => "no configuration file, so the defaults count\n".to_owned(),
+    };
+    if args.listen.is_empty() {
+        found.config.listeners.iter().for_each(|listener| text += &format!("listener {}\n", listener.address));
+    } else {
+        args.listen.iter().for_each(|address| text += &format!("listener {address}\n"));
+    }
+    text += &format!("data in {}\n", data_dir.display());
+    found.config.remarks().iter().for_each(|remark| text += &format!("note: {remark}\n"));
+    say(&text);
+    Ok(())
+}
+
+/// `snakkd init`: writes the example file. It holds no secret and the daemon may run as another user, so who may read it
+/// is left to the umask.
+pub(crate) fn init(args: &Args) -> Result<(), Failure> {
+    let file = args.config.clone().unwrap_or_else(|| PathBuf::from("snakk.toml"));
+    write_new(&file, Config::example().as_bytes()).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::new(exit::FAILURE, format!("{} is there already, and stays as it is", file.display()))
+        }
+        _ => Failure::new(exit::CANNOT_CREATE, format!("cannot write {}: {error}", file.display())),
+    })?;
+    say(&format!("{} has every key with its default\n", file.display()));
+    Ok(())
+}
+
+/// Writes a file that must not be there yet: whole, or not at all.
+fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut opened = OpenOptions::new().write(true).create_new(true).open(file)?;
+    opened.write_all(bytes).inspect_err(|_| {
+        // Half a file would be in the way of the next attempt.
+        let _ = fs::remove_file(file);
+    })
+}
+
+/// Writes to standard output, where somebody may have stopped reading.
+pub(crate) fn say(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}

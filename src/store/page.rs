@@ -1,0 +1,52 @@
+//! How much fits into a page. The same rule for every store, so that they give the same answers.
+
+use crate::model::{Body, Entry};
+use crate::store::Most;
+
+/// What the keys, numbers and punctuation around an entry take on the wire, roughly.
+const FRAME_BYTES: usize = 100;
+
+/// How many bytes an entry takes on the wire, roughly.
+pub(super) fn weight(entry: &Entry) -> usize {
+    let said = match &entry.body {
+        Body::Message(message) => message.text.as_str().len(),
+        Body::Member { user, reason, .. } => user.len() + reason.as_ref().map_or(0, |reason| reason.as_str().len()),
+    };
+    FRAME_BYTES + entry.from.len() + said
+}
+
+/// Entries that are taken one after the other, away from the anchor, until the page is full.
+pub(super) struct Page {
+    most: Most,
+    bytes: usize,
+    /// What was taken.
+    pub(super) entries: Vec<Entry>,
+    /// Whether something did not fit any more.
+    pub(super) more: bool,
+}
+
+impl Page {
+    /// A page that takes so much, but at least one entry (unless it is to have none).
+    pub(super) fn new(most: Most) -> Page {
+        Page { most, bytes: 0, entries: Vec::new(), more: false }
+    }
+
+    /// Takes an entry; false when the page is full, and this entry was left out.
+    pub(super) fn take(&mut self, entry: Entry) -> bool {
+        self.bytes = self.bytes.saturating_add(weight(&entry));
+        let fits = self.entries.len() < self.most.entries && self.bytes <= self.most.bytes;
+        if fits || (self.entries.is_empty() && self.most.entries > 0) {
+            self.entries.push(entry);
+            return true;
+        }
+        self.more = true;
+        false
+    }
+}
+
+/// What stands up to the anchor, and what behind it, when a page is to be around it.
+pub(super) fn halves(most: Most) -> (Most, Most) {
+    let entries = most.entries.max(1);
+    let bytes = most.bytes / 2;
+    (Most { entries: entries.div_ceil(2), bytes }, Most { entries: entries / 2, bytes })
+}

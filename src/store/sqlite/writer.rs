@@ -1,0 +1,339 @@
+//! The writer: one thread, one connection. It takes what waits in the queue, stores it all in one transaction, commits,
+//! and only then tells anybody. What is here between the taking and the telling is lost to nobody: if the thread panics,
+//! everything in its hands fails, and so does everything behind it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc as blocking;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, watch};
+
+use crate::store::batch::{Fate, Generations, settle};
+use crate::store::sqlite::inspect::beside;
+use crate::store::sqlite::keeper::{self, Task};
+use crate::store::sqlite::lock::{FileId, Lock};
+use crate::store::sqlite::log::{Added, Appender, Heads, nonces};
+use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::{Durability, Seams, accounts, connect_writer, rooms};
+use crate::store::{Queued, Settled, StoreError, Write, WriteQueue};
+
+/// From so many pages on, the keeper is asked to bring the log back into the database.
+const CHECKPOINT_PAGES: u32 = 1000;
+/// From so many on (16 MiB), the writer waits for it, so that the log does not grow for ever.
+const RESTART_PAGES: u32 = 4096;
+/// How long the writer waits for readers that stand in the way of that.
+const RESTART_WAIT: Duration = Duration::from_millis(50);
+/// How long a statement waits for another program that has the database locked.
+pub(super) const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// After a failing disk, writing is tried again after so long.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the thread needs to begin.
+pub(super) struct Parts {
+    pub(super) path: PathBuf,
+    pub(super) given: PathBuf,
+    pub(super) lock: Lock,
+    pub(super) conn: Connection,
+    pub(super) durability: Durability,
+    pub(super) queue: Arc<WriteQueue>,
+    pub(super) settled: mpsc::Sender<Vec<Settled>>,
+    pub(super) readers: Arc<Readers>,
+    pub(super) threads: Vec<JoinHandle<()>>,
+    pub(super) keeper: blocking::SyncSender<Task>,
+    pub(super) stale: blocking::Receiver<Vec<nonces::Key>>,
+    pub(super) commits: Arc<AtomicU64>,
+    pub(super) closed: watch::Sender<bool>,
+    pub(super) seams: Seams,
+}
+
+/// Writes until the queue is closed and empty, and then closes everything.
+pub(super) fn run(parts: Parts) {
+    let Parts {
+        path,
+        given,
+        lock,
+        mut conn,
+        durability,
+        queue,
+        settled,
+        readers,
+        threads,
+        keeper,
+        stale,
+        commits,
+        closed,
+        seams,
+    } = parts;
+    let mut files = vec![(given, lock.id)];
+    let log = beside(&path, "-wal");
+    if let Ok(id) = FileId::at(&log) {
+        files.push((log, id));
+    }
+    let pages = Arc::new(AtomicU32::new(0));
+    watch_log(&mut conn, &pages);
+    let mut writer = Writer {
+        path,
+        durability,
+        conn: Some(conn),
+        trouble: None,
+        files,
+        pages,
+        restarted: Instant::now(),
+        heads: Heads::default(),
+        generations: Generations::default(),
+        keeper,
+        stale,
+        commits,
+        seams,
+    };
+    let mut batch = Vec::new();
+    let mut fates = Vec::new();
+    let mut panicked = false;
+    while queue.take(&mut batch) {
+        if !panicked {
+            panicked = catch_unwind(AssertUnwindSafe(|| writer.write(&batch, &mut fates))).is_err();
+        }
+        if panicked {
+            tracing::error!("the writer of the database panicked; nothing more is stored");
+            queue.close();
+            writer.generations.fail_batch(&batch, &StoreError::Closed, &mut fates);
+        }
+        settle(&mut batch, &mut fates, &writer.generations, &settled);
+    }
+    readers.close();
+    let Writer { conn, keeper, .. } = writer;
+    drop(keeper);
+    for thread in threads {
+        let _ = thread.join();
+    }
+    if let Some(conn) = conn.filter(|_| !panicked) {
+        if let Err(error) = stop_cleanly(conn) {
+            tracing::error!(reason = %error, "the database was not closed cleanly; the next start will check it");
+        }
+    }
+    drop(lock);
+    closed.send_replace(true);
+}
+
+/// Everything into the database file, and only then the mark that the stop was a clean one. See `inspect` for why the log
+/// holds nothing else at that moment.
+fn stop_cleanly(conn: Connection) -> rusqlite::Result<()> {
+    conn.flush_prepared_statement_cache();
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    checkpoint(&conn, "TRUNCATE")?;
+    conn.execute("DELETE FROM meta WHERE key = 'running'", [])?;
+    conn.close().map_err(|(_, error)| error)
+}
+
+/// Brings the log into the database file, all of it.
+fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<()> {
+    let busy: bool = conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(0))?;
+    if busy {
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some("somebody is reading the log".into()),
+        ));
+    }
+    Ok(())
+}
+
+/// Remembers how long the log is, after each commit.
+fn watch_log(conn: &mut Connection, pages: &Arc<AtomicU32>) {
+    let pages = Arc::clone(pages);
+    let hook = move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
+        pages.store(count.unsigned_abs(), Ordering::Relaxed);
+        Ok(())
+    };
+    if let Err(error) = conn.wal_hook(Some(hook)) {
+        tracing::warn!(reason = %error, "the length of the log cannot be watched");
+    }
+}
+
+struct Writer {
+    path: PathBuf,
+    durability: Durability,
+    conn: Option<Connection>,
+    /// The disk failed, and when that was last seen.
+    trouble: Option<(Instant, StoreError)>,
+    /// The database and its log, which must stay where they are.
+    files: Vec<(PathBuf, FileId)>,
+    /// How long the log was at the last commit.
+    pages: Arc<AtomicU32>,
+    /// When the log was last begun anew.
+    restarted: Instant,
+    heads: Heads,
+    generations: Generations,
+    keeper: blocking::SyncSender<Task>,
+    stale: blocking::Receiver<Vec<nonces::Key>>,
+    commits: Arc<AtomicU64>,
+    seams: Seams,
+}
+
+impl Writer {
+    /// Stores a batch, or nothing of it.
+    fn write(&mut self, batch: &[Queued], fates: &mut Vec<Fate>) {
+        fates.clear();
+        let result = self.ready().and_then(|()| {
+            self.transact(batch, fates).map_err(|error| self.failed(error))?;
+            // Whatever was written to a file that is not there any more will not be there tomorrow.
+            self.check_files()
+        });
+        match result {
+            Ok(()) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
+                self.keep_log_short();
+            }
+            Err(error) => {
+                self.heads.clear();
+                self.generations.fail_batch(batch, &error, fates);
+            }
+        }
+    }
+
+    fn transact(&mut self, batch: &[Queued], fates: &mut Vec<Fate>) -> rusqlite::Result<()> {
+        let Some(conn) = &self.conn else {
+            return Err(rusqlite::Error::InvalidQuery);
+        };
+        self.seams.before_batch(conn);
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let result = store(conn, &mut self.heads, &mut self.generations, batch, fates)
+            .and_then(|()| match self.stale.try_recv() {
+                Ok(keys) => nonces::delete(conn, &keys),
+                Err(_) => Ok(()),
+            })
+            .and_then(|()| self.seams.before_commit())
+            .and_then(|()| conn.prepare_cached("COMMIT")?.execute([]).map(|_| ()));
+        if result.is_err() && !conn.is_autocommit() {
+            if let Err(error) = conn.execute_batch("ROLLBACK") {
+                tracing::error!(reason = %error, "a transaction could not be rolled back");
+            }
+        }
+        result
+    }
+
+    /// Whether the disk and the file are fit to be written to.
+    fn ready(&mut self) -> Result<(), StoreError> {
+        if let Some((seen, error)) = &self.trouble {
+            if seen.elapsed() < RETRY {
+                return Err(error.clone());
+            }
+            self.reopen()?;
+        }
+        self.check_files()
+    }
+
+    /// After a failed write or sync nobody knows what the disk holds. A new connection, and a checkpoint that has brought
+    /// everything committed into the file and synced it, settle that.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        // The old one first, for its locks; the keeper and the readers keep the log alive meanwhile.
+        self.conn = None;
+        let conn = connect_writer(&self.path, self.durability)
+            .and_then(|conn| self.seams.before_commit().and_then(|()| checkpoint(&conn, "FULL")).map(|()| conn));
+        match conn {
+            Ok(mut conn) => {
+                watch_log(&mut conn, &self.pages);
+                self.conn = Some(conn);
+                self.trouble = None;
+                tracing::info!("the database can be written to again");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(reason = %error, "the database cannot be written to");
+                let error = StoreError::unavailable(error);
+                self.trouble = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    fn failed(&mut self, error: rusqlite::Error) -> StoreError {
+        tracing::error!(reason = %error, "a batch could not be stored");
+        let code = error.sqlite_error_code();
+        let error = StoreError::unavailable(error);
+        match code {
+            // These say for certain that nothing was stored, and are over when they are over.
+            Some(
+                ErrorCode::DiskFull
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::ConstraintViolation,
+            ) => {
+                let _ = self.keeper.try_send(Task::Checkpoint);
+            }
+            _ => self.trouble = Some((Instant::now(), error.clone())),
+        }
+        error
+    }
+
+    fn check_files(&self) -> Result<(), StoreError> {
+        for (path, id) in &self.files {
+            match FileId::at(path) {
+                Ok(now) if now == *id => {}
+                _ => {
+                    return Err(StoreError::unavailable(format!(
+                        "the file {} was removed or replaced while it was in use; put it back, or restart",
+                        path.display()
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The keeper copies the log into the database beside our work, so that no commit waits for it. But a log that is never
+    /// quiet is never begun anew, so now and then the writer waits a moment for that.
+    fn keep_log_short(&mut self) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages >= RESTART_PAGES && self.restarted.elapsed() > keeper::PAUSE {
+            self.restarted = Instant::now();
+            let Some(conn) = &self.conn else { return };
+            let _ = conn.busy_timeout(RESTART_WAIT);
+            let result = checkpoint(conn, "RESTART");
+            let _ = conn.busy_timeout(BUSY_WAIT);
+            match result {
+                Ok(()) => self.pages.store(0, Ordering::Relaxed),
+                Err(error) => tracing::debug!(pages, reason = %error, "the log could not be begun anew"),
+            }
+        } else if pages >= CHECKPOINT_PAGES {
+            let _ = self.keeper.try_send(Task::Checkpoint);
+        }
+    }
+}
+
+/// Everything in the batch, inside the transaction that is open.
+fn store(
+    conn: &Connection,
+    heads: &mut Heads,
+    generations: &mut Generations,
+    batch: &[Queued],
+    fates: &mut Vec<Fate>,
+) -> rusqlite::Result<()> {
+    let mut appender = Appender::new(conn, heads)?;
+    for queued in batch {
+        fates.push(match &queued.write {
+            Write::Append(append) if append.generation < generations.required(append.room) => {
+                Fate::Failed(StoreError::Behind)
+            }
+            Write::Append(append) => match appender.append(append)? {
+                Added::New(seq, time) => Fate::Appended(seq, time),
+                Added::Duplicate(seq, time) => Fate::Duplicate(seq, time),
+                Added::NoRoom => Fate::Failed(StoreError::unavailable("there is no such room")),
+                Added::Full => Fate::Failed(StoreError::unavailable("the room's log is full")),
+            },
+            Write::CreateRoom(room, _) => Fate::Room(rooms::create(conn, room)?),
+            Write::CreateAccount(account, _) => Fate::Account(accounts::create(conn, account)?),
+        });
+        // Those behind it in this batch must not pass it.
+        if let (Write::Append(append), Some(Fate::Failed(error))) = (&queued.write, fates.last()) {
+            if !matches!(error, StoreError::Behind) {
+                generations.fail(append.room, append.generation);
+            }
+        }
+    }
+    appender.finish()
+}
