@@ -2,4 +2,6 @@
 //!
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
+mod native;
 mod support;
+mod transcripts;
