@@ -54,11 +54,11 @@ pub(crate) struct Common {
 
 impl Common {
     pub(crate) fn window(&self) -> Duration {
-        Duration::from_secs_f64(self.seconds.unwrap_or(if self.quick { 1.0 } else { 5.0 }).max(0.01))
+        Duration::from_secs_f64(self.seconds.unwrap_or(if self.quick { 1.0 } else { 5.0 }).clamp(0.01, 3600.0))
     }
 
     pub(crate) fn warm_up(&self) -> Duration {
-        Duration::from_secs_f64(self.warm_up.unwrap_or(if self.quick { 0.3 } else { 1.0 }).max(0.0))
+        Duration::from_secs_f64(self.warm_up.unwrap_or(if self.quick { 0.3 } else { 1.0 }).clamp(0.0, 3600.0))
     }
 }
 
@@ -125,13 +125,13 @@ pub(crate) enum Scenario {
 #[derive(Args, Clone)]
 pub(crate) struct Rooms {
     /// Number of rooms.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rooms: u16,
     /// Members of each room, each with a connection of its own.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) members: u16,
     /// Messages in flight for each room.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) in_flight: u16,
     /// How far a message must have come to be no longer in flight.
     #[arg(long, value_enum, default_value_t = Until::Sender)]
@@ -141,10 +141,10 @@ pub(crate) struct Rooms {
 #[derive(Args, Clone)]
 pub(crate) struct Big {
     /// Members of the room.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) members: u16,
     /// Messages in flight.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) in_flight: u16,
     /// How far a message must have come to be no longer in flight.
     #[arg(long, value_enum, default_value_t = Until::Sender)]
@@ -154,33 +154,33 @@ pub(crate) struct Big {
 #[derive(Args, Clone)]
 pub(crate) struct Ingest {
     /// Number of rooms.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rooms: u16,
     /// Members of each room.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) members: u16,
     /// Messages in flight for each room: posted and not yet acknowledged.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) in_flight: u16,
 }
 
 #[derive(Args, Clone)]
 pub(crate) struct Latency {
     /// Number of rooms.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rooms: u16,
     /// Members of each room.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) members: u16,
     /// Messages per second in all rooms together.
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: u32,
 }
 
 #[derive(Args, Clone)]
 pub(crate) struct Idle {
     /// Number of sessions [default: 10000, with --quick 1000].
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) sessions: Option<u16>,
     /// What the sessions follow: one room, the same for all, or nothing.
     #[arg(long, value_enum, default_value_t = Follow::Room)]
@@ -196,35 +196,35 @@ pub(crate) enum Follow {
 #[derive(Args, Clone)]
 pub(crate) struct Logins {
     /// Number of logins [default: 5000, with --quick 1000].
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) count: Option<u16>,
     /// Logins that are under way at the same time.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) parallel: u16,
     /// Connected members that then join one room, all at once.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) joiners: u16,
 }
 
 #[derive(Args, Clone)]
 pub(crate) struct History {
     /// Messages in the room [default: 100000, with --quick 20000].
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) messages: Option<u32>,
     /// Measured requests [default: 5000, with --quick 500].
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) requests: Option<u32>,
     /// Messages in each answer.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) limit: u16,
 }
 
 #[derive(Args, Clone)]
 pub(crate) struct Start {
     /// Messages that the daemon finds [default: 1000000, with --quick 20000].
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) messages: Option<u32>,
     /// Starts of each kind.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) starts: u16,
 }

@@ -233,17 +233,16 @@ impl Fleet {
         }
         self.run_until_arrived()?;
         self.run_for(AFTERMATH)?;
-        for member in &self.members {
-            let room = &self.rooms[member.room];
-            ensure!(
-                !member.follows || member.newest == room.ledger.head(),
-                "{} has {} of {} messages",
-                member.title(&self.rooms),
-                member.newest,
-                room.ledger.head()
-            );
-        }
+        self.check_receivers()?;
         self.rooms.iter().try_for_each(|room| room.ledger.check_whole().with_context(|| format!("room {}", room.name)))
+    }
+
+    fn check_receivers(&self) -> Result<()> {
+        for member in self.members.iter().filter(|member| member.follows) {
+            let (newest, head) = (member.newest, self.rooms[member.room].ledger.head());
+            ensure!(newest == head, "{} is at {newest} of {head}", member.title(&self.rooms));
+        }
+        Ok(())
     }
 
     /// Runs until everything posted has arrived everywhere.
@@ -255,14 +254,12 @@ impl Fleet {
             if before != (self.counts.deliveries, self.counts.acknowledged) {
                 deadline = Instant::now() + PATIENCE;
             }
-            ensure!(
-                Instant::now() < deadline,
-                "{} of {} deliveries came, and {} acknowledgements of {} messages; nothing more for {PATIENCE:?}",
-                self.counts.deliveries,
-                self.due,
-                self.counts.acknowledged,
-                self.counts.posted
-            );
+            if Instant::now() > deadline {
+                let Counts { posted, acknowledged, deliveries, .. } = self.counts;
+                let due = self.due;
+                self.check_receivers().with_context(|| format!("{deliveries} of {due} deliveries have come"))?;
+                bail!("{acknowledged} of {posted} messages were acknowledged");
+            }
         }
         Ok(())
     }

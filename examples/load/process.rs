@@ -47,7 +47,10 @@ impl Cpu {
         if ended || self.threads.is_empty() {
             return Duration::from_millis((self.ticks - earlier.ticks) * 1000 / TICKS_PER_SECOND);
         }
-        let ran = self.threads.iter().map(|(thread, ran)| ran - earlier.threads.get(thread).copied().unwrap_or(0));
+        let ran = self
+            .threads
+            .iter()
+            .map(|(thread, ran)| ran.saturating_sub(earlier.threads.get(thread).copied().unwrap_or(0)));
         Duration::from_nanos(ran.sum())
     }
 

@@ -44,8 +44,10 @@ pub(crate) struct Phrases {
     text: memmem::Finder<'static>,
     /// What stands between the number of a request and the number of its message.
     posting: Vec<u8>,
-    /// What stands behind the message's number.
+    /// What stands behind the message's number: the rest of the text, and the end of the request.
     ending: Vec<u8>,
+    /// How much of that ends a text that has come back as well.
+    text_ending: usize,
 }
 
 const EVENT: &[u8] = br#"{"event":"message","#;
@@ -66,6 +68,7 @@ impl Phrases {
             id: memmem::Finder::new(br#""id":"#),
             text: memmem::Finder::new(br#""text":""#),
             posting: format!(r#","room":"{room}","text":""#).into_bytes(),
+            text_ending: ending.len() - if wire == Wire::Snakk { "}\n".len() } else { "\n".len() },
             ending,
         }
     }
@@ -90,17 +93,17 @@ impl Phrases {
     #[inline]
     fn try_scan(&self, line: &[u8]) -> Option<Line> {
         if self.wire == Wire::Bare {
-            return Some(Line::Delivery { number: leading_number(line)?, seq: 0 });
+            return Some(Line::Delivery { number: self.whole(line)?, seq: 0 });
         }
         if let Some(rest) = line.strip_prefix(&self.delivery[..]) {
             let seq = leading_number(rest)?;
-            let number = leading_number(&rest[self.text.find(rest)? + self.text.needle().len()..])?;
+            let number = self.whole(&rest[self.text.find(rest)? + self.text.needle().len()..])?;
             return Some(Line::Delivery { number, seq });
         }
         let behind = |key: &memmem::Finder<'_>| Some(&line[key.find(line)? + key.needle().len()..]);
         if line.starts_with(EVENT) {
             self.room.find(line)?;
-            let (seq, number) = (leading_number(behind(&self.seq)?)?, leading_number(behind(&self.text)?)?);
+            let (seq, number) = (leading_number(behind(&self.seq)?)?, self.whole(behind(&self.text)?)?);
             return Some(Line::Delivery { number, seq });
         }
         if line.starts_with(RESPONSE) {
@@ -111,6 +114,13 @@ impl Phrases {
             return Some(Line::Hint);
         }
         None
+    }
+
+    /// The number of the message whose text begins here, if that is the whole text as it was posted.
+    #[inline]
+    fn whole(&self, text: &[u8]) -> Option<u32> {
+        let number = leading_number(text.get(..DIGITS)?)?;
+        text[DIGITS..].starts_with(&self.ending[..self.text_ending]).then_some(number)
     }
 }
 
@@ -150,15 +160,19 @@ mod tests {
         let bare = Phrases::new(Wire::Bare, "r1", 20);
         let delivery = Line::Delivery { number: 7, seq: 12 };
         let cases: [(&Phrases, &str, Line); 10] = [
-            (&native, r#"{"event":"message","room":"r1","seq":12,"from":"u1","text":"00000007 the"}"#, delivery),
             (
                 &native,
-                r#"{"event":"message","seq":12,"text":"00000007","room":"r1"}"#,
+                r#"{"event":"message","room":"r1","seq":12,"from":"u1","text":"00000007 the quick b"}"#,
+                delivery,
+            ),
+            (
+                &native,
+                r#"{"event":"message","seq":12,"text":"00000007 the quick b","room":"r1"}"#,
                 Line::Delivery { number: 7, seq: 12 },
             ),
-            (&native, r#"{"event":"message","room":"r2","seq":12,"text":"00000007"}"#, Line::Other),
-            (&native, r#"{"event":"message","room":"r1","seq":12,"text":"hi"}"#, Line::Other),
-            (&native, r#"{"event":"message","room":"r1","seq":1234567890,"text":"00000007"}"#, Line::Other),
+            (&native, r#"{"event":"message","room":"r2","seq":12,"text":"00000007 the quick b"}"#, Line::Other),
+            (&native, r#"{"event":"message","room":"r1","seq":12,"text":"00000007 the quick"}"#, Line::Other),
+            (&native, r#"{"event":"message","room":"r1","seq":1234567890,"text":"00000007 the quick b"}"#, Line::Other),
             (
                 &native,
                 r#"{"response":"message","id":7,"room":"r1","seq":12,"time":"x"}"#,
@@ -166,7 +180,7 @@ mod tests {
             ),
             (&native, r#"{"response":"message","id":7,"error":"Slow down.","code":"rate_limited"}"#, Line::Other),
             (&native, r#"{"event":"presence","user":"u1","online":true}"#, Line::Hint),
-            (&bare, "00000042 the quick", Line::Delivery { number: 42, seq: 0 }),
+            (&bare, "00000042 the quick b", Line::Delivery { number: 42, seq: 0 }),
             (&bare, "r1", Line::Other),
         ];
         for (phrases, line, expected) in cases {
