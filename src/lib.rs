@@ -2,6 +2,8 @@
 #[cfg(feature = "client")]
 pub mod client;
 pub mod model;
+#[doc(hidden)]
+pub mod net;
 pub mod protocol;
 #[cfg(feature = "server")]
 pub mod store;

@@ -1,0 +1,17 @@
+//! Bytes: sockets, framing, one reader and one writer task for each connection, limits and stalls. Knows nothing of
+//! chat; the server and the client share it.
+
+pub mod address;
+pub mod connection;
+pub mod framing;
+pub mod limiter;
+pub mod listener;
+mod scanner;
+pub mod stream;
+
+pub use address::{Address, AddressError, Host};
+pub use connection::{Closed, Flow, Options, Outgoing, Receiver, Then, Transmitter, spawn};
+pub use framing::{Fault, Frame, Framer, Rules};
+pub use limiter::{Admission, Limiter, Limits, Rejected};
+pub use listener::{BindError, Listener, LocalAddress, Peer};
+pub use stream::{Stream, connect, memory_pair};
