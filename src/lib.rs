@@ -66,10 +66,7 @@ pub mod store;
 
 #[cfg(feature = "client")]
 pub use client::Client;
-<<<<<<< HEAD
 #[cfg(feature = "server")]
 pub use config::Config;
 #[cfg(feature = "server")]
 pub use server::{Server, StartError};
-=======
->>>>>>> client
