@@ -269,6 +269,11 @@ impl Store for MemoryStore {
         })
     }
 
+    fn posted(&self, author: UserId, room: RoomId, nonce: &str) -> Reading<'_, Option<(Seq, Time)>> {
+        let key = (author, room, nonce.into());
+        self.read(move |state| state.nonces.get(&key).copied())
+    }
+
     fn members(&self, room: RoomId, after: &str, limit: usize) -> Reading<'_, Vec<StoredMember>> {
         let after = after.to_owned();
         self.read(move |state| {
