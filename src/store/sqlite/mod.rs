@@ -148,8 +148,9 @@ impl SqliteStore {
         let (closing, closed) = watch::channel(false);
         let commits = Arc::new(AtomicU64::new(0));
         let parts = writer::Parts {
+            // The name that was asked for: a symbolic link that leads elsewhere tomorrow is noticed too.
+            given: std::path::absolute(given).unwrap_or_else(|_| path.clone()),
             path,
-            given: given.clone(),
             lock,
             conn,
             durability: options.durability,
