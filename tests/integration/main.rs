@@ -2,6 +2,9 @@
 //!
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
+mod course;
+mod framing;
+mod limits;
 mod native;
 mod support;
 mod transcripts;

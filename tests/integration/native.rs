@@ -347,7 +347,7 @@ async fn a_name_is_taken_in_any_case_by_look_alikes_and_by_accounts() {
     let mut owner = server.account("Olaf").await;
     owner.ask(json!({"request": "logout"})).await;
     let mut bob = server.hello("bob").await;
-    for name in ["alice", "ALICE", "Alice", "olaf", "OLAF", "O1af", "0laf", "aIice"] {
+    for name in ["alice", "ALICE", "Alice", "olaf", "OLAF", "O1af", "0laf", "a1ice"] {
         bob.ask_in_vain(json!({"request": "login", "username": name}), "name_taken").await;
         bob.ask_in_vain(json!({"request": "register", "username": name, "password": PASSWORD}), "name_taken").await;
     }
@@ -391,9 +391,10 @@ async fn weak_passwords_are_refused_and_registration_can_be_closed() {
         let name = if password == "olafolaf" { "olafolaf" } else { "olaf" };
         olaf.ask_in_vain(json!({"request": "register", "username": name, "password": password}), "weak_password").await;
     }
-    let open =
-        crate::support::server().with(|config| config.accounts.registration = snakk::config::Registration::Closed);
-    let mut olaf = open.await.hello("olaf").await;
+    let closed = crate::support::server()
+        .with(|config| config.accounts.registration = snakk::config::Registration::Closed)
+        .await;
+    let mut olaf = closed.hello("olaf").await;
     let request = json!({"request": "register", "username": "olaf", "password": PASSWORD});
     olaf.ask_in_vain(request, "registration_closed").await;
 }
@@ -469,6 +470,7 @@ async fn a_guest_returns_across_a_restart_of_the_daemon() {
     gina.join("lobby").await;
     let post = json!({"request": "message", "room": "lobby", "text": "mine", "nonce": "n1"});
     let first = gina.ask(post.clone()).await;
+    gina.hear("lobby", "mine").await;
     let daemon = daemon.restart().await;
     gina.expect(json!({"event": "shutdown", "reason": "<string>", "retry_after_ms": "<int>"})).await;
     let mut gina = daemon.hello("gina").await;

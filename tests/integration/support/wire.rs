@@ -28,6 +28,7 @@ pub(crate) struct Wire {
     aside: VecDeque<Value>,
     said: VecDeque<String>,
     last_id: u64,
+    closed: bool,
 }
 
 /// What came, or did not.
@@ -74,6 +75,7 @@ impl Wire {
             aside: VecDeque::new(),
             said: VecDeque::new(),
             last_id: 0,
+            closed: false,
         })
     }
 
@@ -188,9 +190,15 @@ impl Wire {
                 Err(_) => self.fail(at, "awaited any bytes, but nothing came"),
             }
             let now = Instant::now();
+            self.closed = bytes.is_empty();
             self.remember('<', &shown(&bytes));
             (now, bytes)
         }
+    }
+
+    /// Whether [`Wire::read_once`] has come to the end.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Asks, and waits for the answer to just that, which has to be a success. Events that come meanwhile are kept for
