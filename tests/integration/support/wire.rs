@@ -140,6 +140,21 @@ impl Wire {
         self.expect(json!({"response": "<any>", "error": "<string>", "code": code}))
     }
 
+    /// Waits until somebody is said to have come or gone, and leaves out everything that comes before that.
+    #[track_caller]
+    pub(crate) fn presence(&mut self, user: &str, online: bool) -> impl Future<Output = ()> {
+        let at = Location::caller();
+        async move {
+            let awaited = format!("presence of {user}: {online}");
+            loop {
+                let object = self.object(at, &awaited, true).await;
+                if is_presence(&object) && object["user"] == user && object["online"] == online {
+                    return;
+                }
+            }
+        }
+    }
+
     /// Waits for the next object, whatever it is. Presence is left out.
     #[track_caller]
     pub(crate) fn next(&mut self) -> impl Future<Output = Value> {
