@@ -19,7 +19,7 @@ use crate::server::StartError;
 use crate::server::accept::Door;
 use crate::server::options;
 use crate::server::running::{Server, ServerParts};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::store::sqlite::SqliteStore;
 
 /// What a server is to be, before it is started.
@@ -111,7 +111,7 @@ impl Builder {
                 make_private_dir(&data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
                 let options = options::store(&config, &data_dir);
                 let opened = spawn_blocking(move || SqliteStore::open(options)).await;
-                let store = opened.map_err(|panic| crate::store::StoreError::unavailable(panic))??;
+                let store = opened.map_err(StoreError::unavailable)??;
                 (Arc::new(store), data_dir)
             }
         };
