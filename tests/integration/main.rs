@@ -3,7 +3,9 @@
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
 mod course;
+mod docs;
 mod framing;
+mod layers;
 mod limits;
 mod native;
 mod support;
