@@ -10,4 +10,5 @@ mod running;
 
 pub use builder::Builder;
 pub use error::StartError;
+pub use crate::store::sqlite::OpenError;
 pub use running::{Server, Shutdown};
