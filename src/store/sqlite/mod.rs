@@ -2,7 +2,7 @@
 //!
 //! What is on the disk is one file and, while it is open, its log (`-wal`) and the log's index (`-shm`). The log is synced
 //! with each commit (`durability = "full"`) and brought back into the file beside the writing. Everything that may go
-//! wrong at the opening is found out before a byte is changed; see [`inspect`](self::inspect).
+//! wrong at the opening is found out before a byte is changed; see `inspect.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
