@@ -2,11 +2,16 @@
 //!
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
+mod accounts;
 mod course;
 mod docs;
 mod framing;
 mod layers;
 mod limits;
 mod native;
+mod posting;
+mod rooms;
+mod startup;
 mod support;
+mod terminal;
 mod transcripts;

@@ -285,6 +285,11 @@ impl Wire {
         self.expect(json!({"event": "message", "room": room, "text": text}))
     }
 
+    /// What came while the answer to something else was awaited.
+    pub(crate) fn next_kept(&mut self) -> Option<Value> {
+        self.aside.pop_front()
+    }
+
     /// Checks that nothing but presence came until now: a ping is answered at once, and answers stand behind the events
     /// that were due.
     #[track_caller]
@@ -365,6 +370,22 @@ impl Wire {
         }
         panic!("{at}: {} {what}\n  The conversation until then:{before}", self.name)
     }
+}
+
+/// The request to say something.
+pub(crate) fn message(room: &str, text: &str) -> Value {
+    json!({"request": "message", "room": room, "text": text})
+}
+
+/// Lines, each with its newline, to be sent in one go.
+pub(crate) fn lines(requests: impl IntoIterator<Item = Value>) -> String {
+    requests.into_iter().map(|request| format!("{request}\n")).collect()
+}
+
+/// The texts of a page of history.
+pub(crate) fn texts(page: &Value) -> Vec<&str> {
+    let messages = page["messages"].as_array().expect("a list of messages");
+    messages.iter().map(|message| message["text"].as_str().expect("a text")).collect()
 }
 
 fn is_presence(object: &Value) -> bool {
