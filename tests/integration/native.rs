@@ -139,7 +139,7 @@ async fn an_unknown_request_keeps_its_word_and_an_object_without_one_has_none() 
     alice.expect_exactly(&expected, &mut Default::default()).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn an_answer_comes_before_the_posters_own_entry_and_answers_keep_their_order() {
     let server = server().await;
     let mut alice = server.native("alice").await;
@@ -234,7 +234,7 @@ async fn a_login_is_a_barrier() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn posts_behind_a_login_are_the_logins() {
     let server = server().await;
     let mut watcher = server.native("watcher").await;

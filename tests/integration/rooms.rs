@@ -188,7 +188,7 @@ async fn rooms_are_listed_made_and_kept() {
     assert_eq!(names["names"], json!([alice]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_join_in_the_middle_of_a_storm_has_no_gap_and_no_double() {
     const POSTS: u64 = 600;
     let server = server().await;
@@ -248,7 +248,7 @@ async fn a_join_in_the_middle_of_a_storm_has_no_gap_and_no_double() {
     tokio::join!(storm, joins);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn behind_the_answer_to_unfollow_leave_or_logout_nothing_comes() {
     let server = server().await;
     let mut alice = server.native("alice").await;
