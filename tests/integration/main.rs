@@ -1,0 +1,17 @@
+//! What snakk promises, tried from outside: real sockets, real files, the real programs.
+//!
+//! One binary, a module for each behaviour; `support` is the small language that they are written in.
+
+mod accounts;
+mod course;
+mod docs;
+mod framing;
+mod layers;
+mod limits;
+mod native;
+mod posting;
+mod rooms;
+mod startup;
+mod support;
+mod terminal;
+mod transcripts;
