@@ -1,0 +1,258 @@
+//! The real program, as a process of its own that never outlives its test.
+
+use std::future::IntoFuture;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::sync::{mpsc, watch};
+
+use super::server::{account, guest, hello};
+use super::wire::Wire;
+use super::within;
+
+/// What the configuration file of a test begins with: every limit is off that is not about sizes.
+pub(crate) const FREE: &str = "\
+[limits]
+max_connections = 0
+max_connections_per_ip = 0
+max_unauthenticated = 0
+max_sessions_per_user = 0
+login_timeout = \"0s\"
+silent_timeout = \"0s\"
+messages_per_second = 0
+registrations_per_hour = 0
+password_attempts = 0
+rooms_per_user = 0
+";
+
+/// A daemon to be: `daemon().await`. Without further words it runs in a directory of its own, at a free port, with all
+/// limits off.
+pub(crate) fn daemon() -> Setup {
+    Setup {
+        dir: Arc::new(tempfile::tempdir().expect("a temporary directory")),
+        config: FREE.to_owned(),
+        listen: "127.0.0.1:0".to_owned(),
+        args: Vec::new(),
+        env: Vec::new(),
+    }
+}
+
+/// What a daemon is to be.
+#[derive(Clone)]
+#[must_use = "a daemon starts when it is awaited"]
+pub(crate) struct Setup {
+    dir: Arc<TempDir>,
+    config: String,
+    listen: String,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// The text of the configuration file, instead of [`FREE`].
+    pub(crate) fn config(self, text: &str) -> Setup {
+        Setup { config: text.to_owned(), ..self }
+    }
+
+    /// Listens there instead of at a free port.
+    pub(crate) fn listen(self, address: impl ToString) -> Setup {
+        Setup { listen: address.to_string(), ..self }
+    }
+
+    /// Further arguments.
+    pub(crate) fn args(mut self, args: &[&str]) -> Setup {
+        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// A variable of its environment, which is otherwise all but empty.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Setup {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The directory that everything is in: `snakk.toml`, and `data`.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The data directory.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Starts it, without waiting for anything.
+    pub(crate) fn spawn(self) -> Daemon {
+        let config = self.dir.path().join("snakk.toml");
+        std::fs::write(&config, &self.config).expect("a configuration file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
+        command.arg("--config").arg(config).arg("--data-dir").arg(self.data_dir()).args(["--listen", &self.listen]);
+        command.args(&self.args).current_dir(self.dir.path());
+        command.env_clear().env("HOME", self.dir.path()).envs(self.env.iter().map(|(name, value)| (name, value)));
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Daemon::of(child.expect("snakkd can be started"), self)
+    }
+}
+
+impl IntoFuture for Setup {
+    type Output = Daemon;
+    type IntoFuture = Pin<Box<dyn Future<Output = Daemon> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let mut daemon = self.spawn();
+            let listening = within("a line on which address snakkd listens", daemon.line()).await;
+            let Some(line) = listening else { panic!("snakkd does not start:\n{}", daemon.stderr()) };
+            let address = line.strip_prefix("listening on ").and_then(|line| line.strip_suffix(" (tcp)"));
+            let address = address.and_then(|address| address.parse().ok());
+            daemon.address = Some(address.unwrap_or_else(|| panic!("snakkd says {line:?}")));
+            daemon
+        })
+    }
+}
+
+/// A running daemon; killed when dropped.
+pub(crate) struct Daemon {
+    setup: Setup,
+    pid: Pid,
+    address: Option<SocketAddr>,
+    lines: mpsc::UnboundedReceiver<String>,
+    stderr: Arc<Mutex<String>>,
+    exit: watch::Receiver<Option<ExitStatus>>,
+}
+
+impl Daemon {
+    fn of(mut child: Child, setup: Setup) -> Daemon {
+        let pid = Pid::from_child(&child);
+        let (line, lines) = mpsc::unbounded_channel();
+        let (stdout, mut errors) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+        thread::spawn(move || {
+            for text in BufReader::new(stdout).lines().map_while(Result::ok) {
+                // The test may have ended.
+                let _ = line.send(text);
+            }
+        });
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let collected = Arc::clone(&stderr);
+        let collecting = thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = errors.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..count]);
+                collected.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+            }
+        });
+        let (exited, exit) = watch::channel(None);
+        thread::spawn(move || {
+            let status = child.wait().ok();
+            // So that whoever learns of the exit has the last words too.
+            let _ = collecting.join();
+            exited.send_replace(status);
+        });
+        Daemon { setup, pid, address: None, lines, stderr, exit }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address.expect("it listens")
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// The directory that everything is in.
+    pub(crate) fn dir(&self) -> &Path {
+        self.setup.dir()
+    }
+
+    /// The data directory.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.setup.data_dir()
+    }
+
+    /// What it takes to start another one with the same data and settings.
+    pub(crate) fn again(&self) -> Setup {
+        self.setup.clone()
+    }
+
+    /// The next line that it prints; none at the end.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        self.lines.recv().await
+    }
+
+    /// What it has written to standard error until now; all of it, when it has exited.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A connection that has said nothing yet.
+    pub(crate) async fn connect(&self, name: &str) -> Wire {
+        Wire::connect(name, self.address()).await
+    }
+
+    /// A native connection that said hello.
+    pub(crate) async fn hello(&self, name: &str) -> Wire {
+        hello(self.connect(name).await).await
+    }
+
+    /// A native guest.
+    pub(crate) async fn native(&self, name: &str) -> Wire {
+        guest(self.hello(name).await).await
+    }
+
+    /// A native account, made if there is none.
+    pub(crate) async fn account(&self, name: &str) -> Wire {
+        account(self.hello(name).await).await
+    }
+
+    /// Sends a signal, unless it has exited.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if self.exit.borrow().is_none() {
+            // It may exit at this very moment.
+            let _ = kill_process(self.pid, signal);
+        }
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn sigterm(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Ends it without a warning, and waits until it is gone.
+    pub(crate) async fn kill9(&mut self) {
+        self.signal(Signal::KILL);
+        self.exited().await;
+    }
+
+    /// Waits until it has exited.
+    pub(crate) async fn exited(&mut self) -> ExitStatus {
+        let exit = self.exit.wait_for(Option::is_some);
+        let status = within("the exit of snakkd", exit).await.expect("somebody waits for it");
+        (*status).expect("it has exited")
+    }
+
+    /// Stops it in good order and starts another one with the same data and settings.
+    pub(crate) async fn restart(mut self) -> Daemon {
+        self.sigterm();
+        let status = self.exited().await;
+        assert!(status.success(), "snakkd stops with {status}:\n{}", self.stderr());
+        self.again().await
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+        if thread::panicking() {
+            println!("what snakkd said:\n{}", self.stderr());
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A server inside the test.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use snakk::config::ListenerSection;
+use snakk::{Config, Server};
+use tempfile::TempDir;
+
+use super::wire::Wire;
+use super::within;
+
+/// A server to be: `server().with(|config| ..).await`. Every limit that is not under test is off.
+pub(crate) fn server() -> Setup {
+    Setup { config: free(), dir: None }
+}
+
+/// A configuration in which every limit is off that is not about sizes.
+pub(crate) fn free() -> Config {
+    let mut config = Config::default();
+    let limits = &mut config.limits;
+    limits.max_connections = 0;
+    limits.max_connections_per_ip = 0;
+    limits.max_unauthenticated = 0;
+    limits.max_sessions_per_user = 0;
+    limits.login_timeout = Duration::ZERO;
+    limits.silent_timeout = Duration::ZERO;
+    limits.messages_per_second = 0;
+    limits.registrations_per_hour = 0;
+    limits.password_attempts = 0;
+    limits.rooms_per_user = 0;
+    config.server.shutdown_grace = Duration::from_secs(2);
+    config.listeners = vec![ListenerSection::new("127.0.0.1:0")];
+    config
+}
+
+/// What a server is to be.
+#[must_use = "a server starts when it is awaited"]
+pub(crate) struct Setup {
+    config: Config,
+    dir: Option<Arc<TempDir>>,
+}
+
+impl Setup {
+    /// Changes the configuration.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Config)) -> Setup {
+        change(&mut self.config);
+        self
+    }
+
+    /// Listens at another port as well, as the changed section says.
+    pub(crate) fn listening(self, change: impl FnOnce(&mut ListenerSection)) -> Setup {
+        self.with(|config| {
+            let mut section = ListenerSection::new("127.0.0.1:0");
+            change(&mut section);
+            config.listeners.push(section);
+        })
+    }
+
+    /// Keeps its data there.
+    pub(crate) fn in_dir(self, dir: Arc<TempDir>) -> Setup {
+        Setup { dir: Some(dir), ..self }
+    }
+}
+
+impl IntoFuture for Setup {
+    type Output = TestServer;
+    type IntoFuture = Pin<Box<dyn Future<Output = TestServer> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let dir = self.dir.unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a temporary directory")));
+            let builder = Server::builder(self.config.clone()).data_dir(dir.path());
+            let started = within("the start of a server", builder.start()).await;
+            let server = started.unwrap_or_else(|error| panic!("the server does not start: {error}"));
+            TestServer { addresses: server.local_addrs(), server, config: self.config, dir }
+        })
+    }
+}
+
+/// A running server with a directory of its own, which goes when it goes.
+pub(crate) struct TestServer {
+    /// The server itself.
+    pub(crate) server: Server,
+    config: Config,
+    dir: Arc<TempDir>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl TestServer {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// Where its further listeners listen; 0 is [`TestServer::address`].
+    pub(crate) fn address_of(&self, listener: usize) -> SocketAddr {
+        self.addresses[listener]
+    }
+
+    /// Where its data is.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Its database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.path().join(&self.config.storage.file)
+    }
+
+    /// A connection that has said nothing yet.
+    pub(crate) async fn connect(&self, name: &str) -> Wire {
+        Wire::connect(name, self.address()).await
+    }
+
+    /// A native connection that said hello.
+    pub(crate) async fn hello(&self, name: &str) -> Wire {
+        hello(self.connect(name).await).await
+    }
+
+    /// A native guest.
+    pub(crate) async fn native(&self, name: &str) -> Wire {
+        guest(self.hello(name).await).await
+    }
+
+    /// A native account, made if there is none, with [`PASSWORD`].
+    pub(crate) async fn account(&self, name: &str) -> Wire {
+        account(self.hello(name).await).await
+    }
+
+    /// A course client of 2015, with its `Login successful` read, but not its backlog.
+    pub(crate) async fn course2015(&self, name: &str) -> Wire {
+        let mut wire = self.connect(name).await;
+        wire.send_raw(json!({"request": "login", "content": name}).to_string()).await;
+        wire.expect(json!({"response": "info", "content": "Login successful"})).await;
+        wire
+    }
+
+    /// A course client of 2014, with the answer to its login read, but not its backlog.
+    pub(crate) async fn course2014(&self, name: &str) -> Wire {
+        let mut wire = self.connect(name).await;
+        wire.send_raw(json!({"request": "login", "username": name}).to_string()).await;
+        wire.expect(json!({"response": "login", "username": name, "messages": "<any>"})).await;
+        wire
+    }
+
+    /// Stops it in good order, and gives what it takes to start it again with the same data and settings.
+    pub(crate) async fn stop(self) -> Setup {
+        let stopped = within("the stop of a server", self.server.shutdown()).await;
+        stopped.unwrap_or_else(|error| panic!("the server does not stop as it should: {error}"));
+        Setup { config: self.config, dir: Some(self.dir) }
+    }
+
+    /// Stops it in good order and starts it again, at another port.
+    pub(crate) async fn restart(self) -> TestServer {
+        self.stop().await.await
+    }
+}
+
+/// What accounts of tests have.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Starts to speak natively.
+pub(crate) async fn hello(mut wire: Wire) -> Wire {
+    wire.ask(json!({"request": "hello", "protocol": 1})).await;
+    wire
+}
+
+/// Logs in as the guest that the connection is named after.
+pub(crate) async fn guest(mut wire: Wire) -> Wire {
+    let login = json!({"request": "login", "username": wire.name});
+    wire.ask(login).await;
+    wire
+}
+
+/// Logs in to the account that the connection is named after, or makes it.
+pub(crate) async fn account(mut wire: Wire) -> Wire {
+    let name = wire.name.clone();
+    wire.send(json!({"request": "register", "username": name, "password": PASSWORD})).await;
+    let answer = wire.next().await;
+    if answer["code"] == "name_taken" {
+        wire.ask(json!({"request": "login", "username": name, "password": PASSWORD})).await;
+    } else {
+        assert_eq!(answer["username"], name.as_str(), "{answer}");
+    }
+    wire
+}
