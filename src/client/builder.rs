@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::dial::{self, Backoff};
 use super::error::ClientError;
 use super::events::Hub;
-use super::link::AnyStream;
 use super::task::Task;
 use super::{Client, Inner, Known};
+use crate::net::Stream;
 use crate::protocol::Secret;
 
 /// How many requests may wait until the background task takes them.
@@ -39,7 +39,7 @@ impl Identity {
 /// Where a client gets its connection from.
 enum Source {
     Address(Box<str>),
-    Stream(AnyStream),
+    Stream(Stream),
 }
 
 /// What a client is told before it connects; from [`Client::builder`] or [`Client::over`].
@@ -59,8 +59,8 @@ impl Builder {
         Builder::from(Source::Address(address.into()))
     }
 
-    pub(super) fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Builder {
-        Builder::from(Source::Stream(Box::pin(stream)))
+    pub(super) fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Builder {
+        Builder::from(Source::Stream(Stream::Other(Box::new(stream))))
     }
 
     fn from(source: Source) -> Builder {

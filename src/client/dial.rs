@@ -3,13 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-
 use super::answer::{Answer, Hello, Json, LoggedIn};
 use super::builder::Identity;
 use super::error::ClientError;
-use super::link::{AnyStream, Lines, Output, link};
+use super::link::{Lines, Output, link};
 use super::wire::{self, Ask, Incoming, reveal};
+use crate::net::{self, Address, Stream};
 use crate::protocol::{Code, Secret};
 
 /// A connection on which `hello` and the login went well.
@@ -23,26 +22,15 @@ pub(super) struct Session {
 }
 
 /// Opens a connection.
-pub(super) async fn open(address: &str) -> Result<AnyStream, ClientError> {
+pub(super) async fn open(address: &str) -> Result<Stream, ClientError> {
     let failed = |source| ClientError::Connect { address: address.into(), source };
-    if address.starts_with("tls://") {
-        let why = "this version does not speak TLS";
-        return Err(failed(io::Error::new(io::ErrorKind::Unsupported, why)));
-    }
-    if let Some(path) = address.strip_prefix("unix:") {
-        #[cfg(unix)]
-        return Ok(Box::pin(tokio::net::UnixStream::connect(path).await.map_err(failed)?));
-        #[cfg(not(unix))]
-        return Err(failed(io::Error::new(io::ErrorKind::Unsupported, format!("no Unix sockets here: {path}"))));
-    }
-    let stream = TcpStream::connect(address).await.map_err(failed)?;
-    // Requests are small and somebody waits for each; it is no reason to give up if the system cannot do it.
-    let _ = stream.set_nodelay(true);
-    Ok(Box::pin(stream))
+    let parsed =
+        Address::parse_server(address).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    net::connect(&parsed).await.map_err(failed)
 }
 
 /// Says hello and logs in.
-pub(super) async fn greet(stream: AnyStream, client: &str, identity: &Identity) -> Result<Session, ClientError> {
+pub(super) async fn greet(stream: Stream, client: &str, identity: &Identity) -> Result<Session, ClientError> {
     let (lines, output) = link(stream);
     let mut greeting = Greeting { lines, output, id: 0 };
     let hello: Hello = greeting.ask(&Ask::hello(client)).await?;

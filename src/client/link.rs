@@ -1,36 +1,29 @@
 //! Lines in, lines out. Neither side ever holds more than its bound, whatever the other end sends or does not take.
 
 use std::io;
-use std::pin::Pin;
 
 use memchr::memchr;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::ClientError;
 use super::wire::protocol;
+use crate::net::Stream;
+use crate::net::stream::{ReadHalf, WriteHalf};
 
 /// The longest line that is taken from a server; its largest answers are about a quarter of this.
 const MAX_LINE_BYTES: usize = 1 << 20;
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Any open connection.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
-
-/// Any open connection, wherever it comes from.
-pub(super) type AnyStream = Pin<Box<dyn Stream>>;
-
 /// Both directions of a connection. They are two values, because the client reads while it writes.
-pub(super) fn link(stream: AnyStream) -> (Lines, Output) {
-    let (reader, writer) = tokio::io::split(stream);
+pub(super) fn link(stream: Stream) -> (Lines, Output) {
+    let (reader, writer) = stream.split();
     (Lines { reader, held: Vec::new(), start: 0, judged: 0 }, Output { writer, waiting: Vec::new(), written: 0 })
 }
 
 /// The lines that come.
 pub(super) struct Lines {
-    reader: ReadHalf<AnyStream>,
+    reader: ReadHalf,
     held: Vec<u8>,
     /// Where in `held` the next line begins.
     start: usize,
@@ -81,7 +74,7 @@ impl Lines {
 
 /// What waits to be sent.
 pub(super) struct Output {
-    writer: WriteHalf<AnyStream>,
+    writer: WriteHalf,
     waiting: Vec<u8>,
     written: usize,
 }
@@ -138,7 +131,7 @@ mod tests {
 
     async fn lines_of(text: &[u8], at_once: usize) -> Vec<Vec<u8>> {
         let (near, mut far) = tokio::io::duplex(at_once);
-        let (mut lines, _output) = link(Box::pin(near));
+        let (mut lines, _output) = link(Stream::Other(Box::new(near)));
         let text = text.to_vec();
         let sender = tokio::spawn(async move { far.write_all(&text).await });
         let mut found = Vec::new();
@@ -162,7 +155,7 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_end_is_not_held() {
         let (near, mut far) = tokio::io::duplex(1 << 16);
-        let (mut lines, _output) = link(Box::pin(near));
+        let (mut lines, _output) = link(Stream::Other(Box::new(near)));
         tokio::spawn(async move {
             let junk = vec![b'x'; 1 << 16];
             while far.write_all(&junk).await.is_ok() {}

@@ -132,7 +132,7 @@ impl Client {
     }
 
     /// A client over a stream that is open already, such as one end of an in-process pair. It cannot reconnect.
-    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Builder {
+    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Builder {
         Builder::over(stream)
     }
 
@@ -317,3 +317,6 @@ impl Client {
         self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Clock, Entry, RoomName, Time, UserId};
+use crate::model::{Clock, Entry, RoomName, UserId};
 use crate::protocol::course::{self, Course, CourseOptions, HistoryForm, Said};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::json::{self, Object};
@@ -60,19 +60,16 @@ impl Course2014 {
 
     /// The line that says who speaks: a broadcast has no key for it.
     fn line(&self, entry: &Entry, said: &Said<'_>) -> String {
-        if said.action {
-            return said.text.to_string();
-        }
-        format!("{} said @ {}: {}", entry.from, self.course.timestamp(entry.time), said.text)
+        line(&entry.from, &self.course.timestamp(entry.time), said)
     }
 
-    fn broadcast(&self, from: &str, time: Time, line: &str, out: &mut Vec<u8>) {
+    fn broadcast(&self, from: &str, timestamp: &str, line: &str, out: &mut Vec<u8>) {
         let mut object = Object::open(out);
         object.str("response", "message");
         object.str("message", line);
         if self.options().extras {
             object.str("username", from);
-            object.str("timestamp", &self.course.timestamp(time));
+            object.str("timestamp", timestamp);
         }
         object.end();
     }
@@ -212,13 +209,15 @@ impl Dialect for Course2014 {
             return;
         }
         if let Some(said) = Said::of(entry) {
-            self.broadcast(&entry.from, entry.time, &self.line(entry, &said), out);
+            let timestamp = self.course.timestamp(entry.time);
+            self.broadcast(&entry.from, &timestamp, &line(&entry.from, &timestamp, &said), out);
         }
     }
 
     fn hint(&self, hint: &Hint, out: &mut Vec<u8>) {
         if let Some(notice) = self.course.notice(hint) {
-            self.broadcast(&self.options().server_name, self.course.now(), &notice, out);
+            let timestamp = self.course.timestamp(self.course.now());
+            self.broadcast(&self.options().server_name, &timestamp, &notice, out);
         }
     }
 
@@ -241,6 +240,10 @@ impl Dialect for Course2014 {
     fn close_after_logout(&self) -> bool {
         self.options().close_after_logout
     }
+}
+
+fn line(from: &str, timestamp: &str, said: &Said<'_>) -> String {
+    if said.action { said.text.to_string() } else { format!("{from} said @ {timestamp}: {}", said.text) }
 }
 
 /// The key `response` of a refusal. Clients know three words, and some die of a fourth that they did not send.
@@ -278,7 +281,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::Seq;
+    use crate::model::{Seq, Time};
     use crate::protocol::course::tests::{Noon, said};
     use crate::protocol::json::tests::lines;
     use crate::protocol::response::NameLine;

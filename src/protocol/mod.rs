@@ -7,6 +7,8 @@ pub mod course;
 pub mod course2014;
 pub mod course2015;
 pub mod dialect;
+#[cfg(test)]
+mod documented;
 pub mod encoded;
 pub mod event;
 pub mod json;

@@ -1,4 +1,4 @@
-//! The native dialect, version 1. `docs/protocol.md` describes it; this file writes it, [`decode`] reads it.
+//! The native dialect, version 1. `docs/protocol.md` describes it; this file writes it, `decode.rs` reads it.
 //!
 //! ```text
 //! > {"request":"message","id":1,"room":"lobby","text":"hello","nonce":"6f1c"}

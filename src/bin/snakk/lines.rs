@@ -1,0 +1,294 @@
+//! Line mode: what standard input says is sent, what others say is printed. It is for pipes, for screen readers, and
+//! for terminals that can do nothing else.
+
+use std::collections::VecDeque;
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use snakk::Client;
+use snakk::client::{Draft, Event, Events};
+
+use crate::args::Connection;
+use crate::commands::is_unknown;
+use crate::failure::{Failure, describe};
+use crate::input::Lines;
+use crate::login;
+use crate::show::{self, Stamp, plain, print};
+
+/// The commands, for `/help` and for whoever mistypes one.
+const COMMANDS: [(&str, &str); 7] = [
+    ("/join ROOM", "talk in a room, too"),
+    ("/leave", "leave the room"),
+    ("/rooms", "list the rooms"),
+    ("/names", "list the members of the room"),
+    ("/me TEXT", "tell a deed"),
+    ("/quit", "end"),
+    ("/help", "list these; a line that is to begin with / begins with //"),
+];
+
+/// The most own messages whose entries are awaited; the oldest is given up before memory is.
+const MAX_SAID: usize = 1000;
+
+/// What a line means.
+#[derive(Debug, PartialEq, Eq)]
+enum Line<'a> {
+    Say(&'a str),
+    Do(&'a str),
+    Join(&'a str),
+    Leave,
+    Rooms,
+    Names,
+    Quit,
+    Help,
+    Wrong(&'a str),
+}
+
+impl Line<'_> {
+    fn parse(line: &str) -> Line<'_> {
+        let Some(rest) = line.strip_prefix('/') else { return Line::Say(line) };
+        if rest.starts_with('/') {
+            return Line::Say(rest);
+        }
+        let (word, argument) = rest.split_once(' ').unwrap_or((rest, ""));
+        match (word, argument.trim()) {
+            ("join", room) if !room.is_empty() && !room.contains(' ') => Line::Join(room),
+            ("leave", "") => Line::Leave,
+            ("rooms", "") => Line::Rooms,
+            ("names", "") => Line::Names,
+            ("me", deed) if !deed.is_empty() => Line::Do(deed),
+            ("quit", "") => Line::Quit,
+            ("help", "") => Line::Help,
+            _ => Line::Wrong(word),
+        }
+    }
+}
+
+/// What both halves know: who types, and who prints.
+#[derive(Default)]
+struct Shared {
+    /// The rooms that were joined, the one that is talked in last.
+    rooms: Vec<String>,
+    /// What was said here and has not come back as an entry yet: it stands on the screen already.
+    said: VecDeque<(String, String)>,
+}
+
+type Talk = Arc<Mutex<Shared>>;
+
+/// Talks until standard input ends.
+pub(crate) async fn run(connection: &Connection, room: &str) -> Result<(), Failure> {
+    let client = login::connect(connection).await?;
+    let events = client.events();
+    let talk = Talk::default();
+    let by_hand = io::stdin().is_terminal();
+    if by_hand {
+        let hello = client.hello();
+        if !hello.motd.is_empty() {
+            print(&plain(&hello.motd))?;
+        }
+        let name = client.username().unwrap_or_default();
+        eprintln!("snakk: you are {} on {}; /help helps", plain(&name), plain(&connection.server));
+    }
+    enter(&client, &talk, room).await?;
+    let told = tell(connection, client.clone(), events, Arc::clone(&talk));
+    let outcome = tokio::select! {
+        outcome = ask(&client, &talk, by_hand) => outcome,
+        outcome = told => outcome,
+    };
+    login::leave(client).await;
+    outcome
+}
+
+/// The half that listens: prints what happens.
+async fn tell(connection: &Connection, client: Client, mut events: Events, talk: Talk) -> Result<(), Failure> {
+    while let Some(event) = events.next().await {
+        match &event {
+            Event::Disconnected { reason, retry_in: Some(_) } => {
+                eprintln!("snakk: {}; reconnecting", plain(reason));
+            }
+            Event::Disconnected { reason, .. } => {
+                return Err(Failure::new(Failure::UNAVAILABLE, plain(reason)));
+            }
+            Event::Connected { .. } => eprintln!("snakk: connected again"),
+            Event::Shutdown { reason, .. } => eprintln!("snakk: the server stops ({})", plain(reason)),
+            Event::Resumed(rooms) => {
+                for room in rooms {
+                    match &room.refused {
+                        Some(refusal) => eprintln!("snakk: {}: {}", plain(&room.room), plain(refusal)),
+                        None if room.reset => eprintln!("snakk: {} began anew while we were away", plain(&room.room)),
+                        None => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        if connection.json {
+            if let Some(json) = event.json() {
+                print(json)?;
+            }
+        } else if !is_own(&client, &talk, &event)
+            && let Some(line) = show::entry(&event, Stamp::Short)
+        {
+            print(&in_room(&talk, &event, line))?;
+        }
+    }
+    Err(Failure::new(Failure::UNAVAILABLE, "the connection was lost"))
+}
+
+/// Whether this is the entry of what was typed here. The same user may also talk elsewhere, and that is shown.
+fn is_own(client: &Client, talk: &Talk, event: &Event) -> bool {
+    let Event::Message(message) = event else { return false };
+    if client.username().as_deref() != Some(message.from.as_str()) {
+        return false;
+    }
+    let mut shared = lock(talk);
+    let found = shared.said.iter().position(|(room, text)| *room == message.room && *text == message.text);
+    found.and_then(|at| shared.said.remove(at)).is_some()
+}
+
+/// With several rooms, a line says where it was said.
+fn in_room(talk: &Talk, event: &Event, line: String) -> String {
+    match event.entry() {
+        Some((room, _)) if lock(talk).rooms.len() > 1 => format!("[{}] {line}", plain(room)),
+        _ => line,
+    }
+}
+
+/// The half that types: does what the lines of standard input say, one after the other.
+async fn ask(client: &Client, talk: &Talk, by_hand: bool) -> Result<(), Failure> {
+    let mut lines = Lines::new();
+    let mut worst: Option<Failure> = None;
+    while let Some(line) = lines.next().await? {
+        if line == "/quit" {
+            break;
+        }
+        if let Err(failure) = obey(client, talk, Line::parse(&line)).await {
+            match by_hand {
+                // Whoever sees it can do something about it.
+                true => drop(failure.report()),
+                false => worst = Some(worse(worst, failure)),
+            }
+        }
+    }
+    worst.map_or(Ok(()), Err)
+}
+
+/// In a pipe nobody sees a failure when it happens: it is reported, and what is unknown outweighs what was refused.
+fn worse(before: Option<Failure>, now: Failure) -> Failure {
+    match before {
+        Some(before) if before.code() >= now.code() => {
+            now.report();
+            before
+        }
+        Some(before) => {
+            before.report();
+            now
+        }
+        None => now,
+    }
+}
+
+async fn obey(client: &Client, talk: &Talk, line: Line<'_>) -> Result<(), Failure> {
+    let room = lock(talk).rooms.last().cloned();
+    let here = || room.clone().ok_or_else(|| Failure::new(Failure::USAGE, "you are in no room; /join ROOM"));
+    match line {
+        Line::Say(text) => say(client, talk, Draft::new(here()?, text)).await?,
+        Line::Do(deed) => say(client, talk, Draft { action: true, ..Draft::new(here()?, deed) }).await?,
+        Line::Join(room) => enter(client, talk, room).await?,
+        Line::Leave => {
+            let room = here()?;
+            client.leave(&room).await?;
+            let mut shared = lock(talk);
+            shared.rooms.retain(|other| *other != room);
+            match shared.rooms.last() {
+                Some(room) => eprintln!("snakk: in {}", plain(room)),
+                None => eprintln!("snakk: in no room; /join ROOM"),
+            }
+        }
+        Line::Rooms => {
+            for room in client.rooms().await? {
+                print(&show::room(&room))?;
+            }
+        }
+        Line::Names => {
+            for name in client.names(Some(&here()?)).await? {
+                print(&show::name(&name))?;
+            }
+        }
+        Line::Help => {
+            for (usage, about) in COMMANDS {
+                print(&format!("{usage:<12} {about}"))?;
+            }
+        }
+        Line::Quit => {}
+        Line::Wrong(word) => {
+            let usage = COMMANDS.iter().map(|(usage, _)| *usage);
+            let usage = usage.clone().find(|usage| usage.get(1..).unwrap_or_default().split(' ').next() == Some(word));
+            let why = match usage {
+                Some(usage) => format!("this is written {usage}"),
+                None => format!("there is no command /{}; /help lists them, // begins a message with /", plain(word)),
+            };
+            return Err(Failure::new(Failure::USAGE, why));
+        }
+    }
+    Ok(())
+}
+
+async fn say(client: &Client, talk: &Talk, draft: Draft) -> Result<(), Failure> {
+    let said = (draft.room.clone(), draft.text.clone());
+    {
+        let mut shared = lock(talk);
+        shared.said.push_back(said.clone());
+        if shared.said.len() > MAX_SAID {
+            shared.said.pop_front();
+        }
+    }
+    let Err(error) = client.post(draft).await else { return Ok(()) };
+    if is_unknown(&error) {
+        return Err(Failure::new(
+            Failure::UNKNOWN,
+            format!("not acknowledged, it may be stored: {}", describe(&error)),
+        ));
+    }
+    lock(talk).said.retain(|other| *other != said);
+    Err(error.into())
+}
+
+async fn enter(client: &Client, talk: &Talk, room: &str) -> Result<(), Failure> {
+    let joined = client.join(room).await?;
+    let mut shared = lock(talk);
+    shared.rooms.retain(|other| *other != joined.room);
+    let topic = if joined.topic.is_empty() { String::new() } else { format!(": {}", plain(&joined.topic)) };
+    eprintln!("snakk: in {}{topic}", plain(&joined.room));
+    shared.rooms.push(joined.room);
+    Ok(())
+}
+
+fn lock(talk: &Talk) -> std::sync::MutexGuard<'_, Shared> {
+    talk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_message_or_a_command_and_never_both() {
+        let cases = [
+            ("hello", Line::Say("hello")),
+            (" /quit", Line::Say(" /quit")),
+            ("//etc/passwd", Line::Say("/etc/passwd")),
+            ("/me  waves ", Line::Do("waves")),
+            ("/join dev", Line::Join("dev")),
+            ("/join", Line::Wrong("join")),
+            ("/join a b", Line::Wrong("join")),
+            ("/me", Line::Wrong("me")),
+            ("/quit now", Line::Wrong("quit")),
+            ("/quit", Line::Quit),
+            ("/password hunter2", Line::Wrong("password")),
+            ("/", Line::Wrong("")),
+        ];
+        for (line, meant) in cases {
+            assert_eq!(Line::parse(line), meant, "{line}");
+        }
+    }
+}

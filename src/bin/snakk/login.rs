@@ -1,0 +1,164 @@
+//! Who we are: the name, the password, and how both come to a session.
+
+use std::io::{self, IsTerminal};
+
+use snakk::Client;
+use snakk::client::{ClientError, Draft};
+use snakk::model::Username;
+use snakk::protocol::Code;
+
+use crate::args::Connection;
+use crate::failure::Failure;
+use crate::show::plain;
+
+/// How often another name is tried where a guest finds its own taken.
+const ATTEMPTS: usize = 5;
+
+/// Connects and logs in. The session comes back by itself when the connection is lost.
+pub(crate) async fn connect(connection: &Connection) -> Result<Client, Failure> {
+    let password = password(connection)?;
+    let (name, chosen) = match &connection.username {
+        Some(name) => (name.clone(), true),
+        None => (system_name(), false),
+    };
+    let mut refusal = match attempt(connection, &name, password.as_deref()).await {
+        Err(error @ ClientError::LoginRefused { code: Code::NameTaken | Code::BadName, .. }) if password.is_none() => {
+            error
+        }
+        outcome => return Ok(outcome?),
+    };
+    if !chosen {
+        for _ in 0..ATTEMPTS {
+            match attempt(connection, &suffixed(&name)?, None).await {
+                Err(error @ ClientError::LoginRefused { code: Code::NameTaken, .. }) => refusal = error,
+                outcome => return Ok(outcome?),
+            }
+        }
+    } else if refusal.code() == Some(Code::NameTaken) {
+        if can_ask() {
+            let password = ask_password(&format!("Password of {}: ", plain(&name)))?;
+            return Ok(attempt(connection, &name, Some(&password)).await?);
+        }
+        let hint = "if it is your account, give its password with --password-file";
+        return Err(Failure::new(Failure::LOGIN, format!("{} ({hint})", plain(&refusal.to_string()))));
+    }
+    Err(refusal.into())
+}
+
+async fn attempt(connection: &Connection, name: &str, password: Option<&str>) -> Result<Client, ClientError> {
+    let mut builder = Client::builder(&connection.server).username(name).timeout(connection.timeout).reconnect(true);
+    if let Some(password) = password {
+        builder = builder.password(password);
+    }
+    builder.connect().await
+}
+
+/// Ends a session: a guest's name is free at once, and nobody waits for us.
+pub(crate) async fn leave(client: Client) {
+    // What was asked for is done; that the farewell was not heard changes nothing.
+    let _ = client.logout().await;
+    client.close().await;
+}
+
+/// `snakk register`: makes an account.
+pub(crate) async fn register(connection: &Connection, invite: Option<&str>) -> Result<(), Failure> {
+    let name = connection.username.clone().unwrap_or_else(system_name);
+    let password = match password(connection)? {
+        Some(password) => password,
+        None if can_ask() => {
+            let password = ask_password(&format!("New password of {}: ", plain(&name)))?;
+            if ask_password("The same again: ")? != password {
+                return Err(Failure::new(Failure::USAGE, "the two passwords differ"));
+            }
+            password
+        }
+        None => return Err(Failure::new(Failure::USAGE, "a password is needed: --password-file FILE")),
+    };
+    let client = Client::builder(&connection.server).timeout(connection.timeout).connect().await?;
+    let account = client.register(&name, &password, invite).await.map_err(|error| match error {
+        // Here the answer is no to what was asked, not to letting somebody in.
+        ClientError::LoginRefused { .. } => Failure::new(Failure::REFUSED, plain(&error.to_string())),
+        ClientError::Timeout | ClientError::Disconnected => {
+            Failure::new(Failure::UNKNOWN, format!("{error}; the account may have been made: try to log in"))
+        }
+        other => other.into(),
+    })?;
+    if connection.json {
+        crate::show::print_json(&account.json)?;
+    } else {
+        crate::show::print(&format!("registered {}", plain(&account.username)))?;
+    }
+    leave(client).await;
+    Ok(())
+}
+
+/// The password that was set up, if any.
+fn password(connection: &Connection) -> Result<Option<String>, Failure> {
+    let bad = |why: String| Failure::new(Failure::CONFIGURATION, why);
+    if let Some(path) = &connection.password_file {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| bad(format!("password file {shown}: {error}")))?;
+        let first = text.lines().next().unwrap_or_default();
+        if first.is_empty() {
+            return Err(bad(format!("password file {shown}: its first line is empty")));
+        }
+        return Ok(Some(first.to_owned()));
+    }
+    match std::env::var("SNAKK_PASSWORD") {
+        Ok(password) if !password.is_empty() => Ok(Some(password)),
+        Ok(_) | Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(bad("$SNAKK_PASSWORD is not UTF-8".to_owned())),
+    }
+}
+
+fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+fn ask_password(prompt: &str) -> Result<String, Failure> {
+    rpassword::prompt_password(prompt)
+        .map_err(|error| Failure::new(Failure::CONFIGURATION, format!("cannot read a password: {error}")))
+}
+
+/// The operating system's name for us, reduced to what a name may be.
+fn system_name() -> String {
+    let name = ["USER", "LOGNAME"].iter().find_map(|key| std::env::var(key).ok()).unwrap_or_default();
+    reduced(&name)
+}
+
+fn reduced(name: &str) -> String {
+    let good: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect();
+    let good = good.trim_start_matches(['_', '-']);
+    let good = good.get(..good.len().min(Username::MAX_CHARS)).unwrap_or_default();
+    if good.is_empty() { "guest".to_owned() } else { good.to_owned() }
+}
+
+/// The name with something random behind it.
+fn suffixed(name: &str) -> Result<String, Failure> {
+    let random = Draft::random_nonce()?;
+    let suffix = random.get(..4).unwrap_or_default();
+    let room = Username::MAX_CHARS - suffix.len() - 1;
+    Ok(format!("{}-{suffix}", name.get(..name.len().min(room)).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_name_is_reduced_to_what_is_allowed() {
+        for (name, reduced_name) in [
+            ("bob", "bob"),
+            ("Bob.Smith@x", "BobSmithx"),
+            ("_www", "www"),
+            ("", "guest"),
+            ("åø", "guest"),
+            ("--", "guest"),
+        ] {
+            assert_eq!(reduced(name), reduced_name);
+        }
+        assert_eq!(reduced(&"x".repeat(99)).len(), 32);
+        assert_eq!(suffixed(&"x".repeat(32)).unwrap().len(), 32);
+        assert!(suffixed("bob").unwrap().starts_with("bob-"));
+    }
+}
