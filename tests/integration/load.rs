@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -394,6 +393,3 @@ pub(crate) async fn again(daemon: &Daemon) -> Daemon {
     check_database(&daemon.data_dir());
     daemon.again().await
 }
-
-/// Something that several tasks do to one address that changes when the daemon is started again.
-pub(crate) type Address = Arc<watch::Sender<SocketAddr>>;

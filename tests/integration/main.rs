@@ -2,4 +2,7 @@
 //!
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
+mod durability;
+mod load;
+mod startup;
 mod support;
