@@ -11,7 +11,8 @@ use crate::args::{Common, Target};
 use crate::client::{Fleet, Freed, Stay};
 use crate::control::Control;
 use crate::daemon::Server;
-use crate::process::Cpu;
+use crate::process::{Cpu, busy_machine};
+use crate::report::Figure;
 use crate::wire::Wire;
 
 /// Logins and joins under way at the same time while a scenario is set up.
@@ -119,11 +120,12 @@ fn create_rooms(server: &Server, names: &[String]) -> Result<()> {
 pub(crate) struct Moment {
     server: Cpu,
     generator: Cpu,
+    machine: Duration,
 }
 
 impl Moment {
     pub(crate) fn now(server: &Server) -> Result<Self> {
-        Ok(Self { server: Cpu::of(server.pid())?, generator: Cpu::of(std::process::id())? })
+        Ok(Self { server: Cpu::of(server.pid())?, generator: Cpu::of(std::process::id())?, machine: busy_machine()? })
     }
 
     pub(crate) fn seconds_since(&self, earlier: &Moment) -> f64 {
@@ -135,13 +137,21 @@ impl Moment {
         self.server.since(&earlier.server)
     }
 
+    /// Who used how much of one core since `earlier`, in percent: how far the other figures can be trusted. A generator
+    /// near 100 was the limit itself; what other programs used was missing.
+    pub(crate) fn shares(&self, earlier: &Moment) -> [Figure; 3] {
+        let generator = self.generator.percent_since(&earlier.generator);
+        let machine = (self.machine - earlier.machine).as_secs_f64() * 100.0 / self.seconds_since(earlier).max(1e-9);
+        let others = (machine - generator - self.server_percent(earlier)).max(0.0);
+        [
+            Figure::new("server's CPU", "% of a core", self.server_percent(earlier)),
+            Figure::new("generator's CPU", "% of a core", generator),
+            Figure::new("other programs' CPU", "% of a core", others),
+        ]
+    }
+
     /// What the server used of one core since `earlier`, in percent.
     pub(crate) fn server_percent(&self, earlier: &Moment) -> f64 {
         self.server.percent_since(&earlier.server)
-    }
-
-    /// What this program used of one core since `earlier`, in percent. Near 100 it is the generator that limits.
-    pub(crate) fn generator_percent(&self, earlier: &Moment) -> f64 {
-        self.generator.percent_since(&earlier.generator)
     }
 }

@@ -64,6 +64,16 @@ impl Cpu {
     }
 }
 
+/// Processor time that all programs of this machine, and its kernel, have used.
+pub(crate) fn busy_machine() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let total = stat.lines().next().unwrap_or_default();
+    // user nice system idle iowait irq softirq steal: all but the idle ones.
+    let ticks = total.split_whitespace().skip(1).take(8).enumerate().filter(|(index, _)| ![3, 4].contains(index));
+    let ticks: u64 = ticks.filter_map(|(_, text)| text.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
 /// Resident memory in KiB.
 pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).context("the process is gone")?;

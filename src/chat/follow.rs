@@ -24,8 +24,8 @@ use crate::chat::outbox::Answered;
 use crate::chat::room::{Follower, Room, Slice};
 use crate::chat::session::{End, Form, Inner, Session};
 use crate::model::{Entry, RoomName, Seq};
-use crate::protocol::Hint;
 use crate::protocol::encoded::Segment;
+use crate::protocol::{Code, Hint};
 use crate::store::{Most, StoreError};
 
 /// About how many bytes of entries are sent in one go.
@@ -36,6 +36,9 @@ const MOST_READ: Most = Most { entries: 256, bytes: ROUND_BYTES };
 
 /// How much of the log is read in one go for a session that takes entries one at a time.
 const MOST_AHEAD: Most = Most { entries: 16, bytes: 32 * 1024 };
+
+/// How many rooms a session may follow.
+const MOST_FOLLOWED: usize = 500;
 
 /// How long to wait before reading the log again when that failed.
 const READ_AGAIN: Duration = Duration::from_millis(500);
@@ -134,7 +137,7 @@ impl Session {
         // from here until the heads are looked at, so the answer is among these or holds its entry back (`limit`).
         inner.outbox.take(&mut round.answers);
         round.hints = std::mem::take(&mut inner.hints);
-        if matches!(inner.end, End::Gone) || matches!(inner.end, End::Curt) && inner.outbox.is_empty() {
+        if matches!(inner.end, End::Gone) || matches!(inner.end, End::Curt) && inner.is_answered() {
             round.last = true;
             return Todo::Send(round);
         }
@@ -151,8 +154,8 @@ impl Session {
         if let Some(read) = read {
             return read;
         }
-        if let End::Due(last_word) = &mut inner.end
-            && inner.outbox.is_empty()
+        if inner.is_answered()
+            && let End::Due(last_word) = &mut inner.end
         {
             round.hints.extend(last_word.take());
             round.last = true;
@@ -283,9 +286,19 @@ impl Session {
     /// Follows a room from behind `cursor(head)`, or moves the cursor of one that is followed; `None` leaves a cursor that
     /// there is where it is. Returns the head at that moment: what comes later is sent, once the request that asked for
     /// it was answered.
-    pub(super) fn follow(self: &Arc<Session>, room: &Arc<Room>, start: impl FnOnce(Seq) -> Option<Seq>) -> Option<Seq> {
+    ///
+    /// # Errors
+    /// `not_logged_in`; or `forbidden` where too many rooms are followed.
+    pub(super) fn follow(
+        self: &Arc<Session>,
+        room: &Arc<Room>,
+        start: impl FnOnce(Seq) -> Option<Seq>,
+    ) -> Result<Seq, Code> {
         let mut inner = self.inner();
-        let user = inner.person.as_ref()?.user.id;
+        let user = inner.person.as_ref().ok_or(Code::NotLoggedIn)?.user.id;
+        if inner.follows.len() >= MOST_FOLLOWED && !inner.follows.iter().any(|follow| follow.room.id == room.id) {
+            return Err(Code::Forbidden);
+        }
         let inner = &mut *inner;
         inner.held = true;
         // The head is read under the lock of the followers: whoever moves it later finds this session among them.
@@ -318,7 +331,7 @@ impl Session {
         if !live.followers.iter().any(|follower| Arc::ptr_eq(&follower.session, self)) {
             live.followers.push(Follower { session: Arc::clone(self), user });
         }
-        Some(head)
+        Ok(head)
     }
 
     /// Sends nothing of a room beyond an entry, and follows it no more when that was sent.
@@ -336,10 +349,12 @@ impl Session {
         self.inner().follows.retain(|follow| follow.room.id != room.id);
         room.unfollow(self);
     }
+}
 
-    /// How many rooms are followed.
-    pub(super) fn following(&self) -> usize {
-        self.inner().follows.len()
+impl Inner {
+    /// Whether nothing that was asked waits for its answer.
+    fn is_answered(&self) -> bool {
+        self.outbox.is_empty() && !self.asking
     }
 }
 

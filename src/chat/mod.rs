@@ -1,7 +1,7 @@
 //! The rules. No bytes, no JSON text, no SQL.
 //!
 //! A [`Session`] is one conversation: [`Session::ask`] is its asking half, [`Session::next`] its listening half. Between
-//! them stand the rooms, each with its state and the end of its log, and [`publish`], the only place where a head moves.
+//! them stand the rooms, each with its state and the end of its log, and `publish`, the only place where a head moves.
 
 mod accounts;
 mod flood;

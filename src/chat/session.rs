@@ -54,6 +54,8 @@ pub(super) struct Inner {
     pub(super) hints: Vec<Hint>,
     pub(super) form: Form,
     pub(super) end: End,
+    /// A request is under way that has no slot yet: the session does not end before it was answered.
+    pub(super) asking: bool,
     /// No entries are sent until the request under way was answered: the answer comes first.
     pub(super) held: bool,
     /// Which followed room is served first next time.
@@ -123,6 +125,7 @@ impl Session {
                 hints: Vec::new(),
                 form: Form::Encoded,
                 end: End::Open,
+                asking: false,
                 held: false,
                 turn: 0,
                 flood: Bucket::default(),
@@ -136,6 +139,10 @@ impl Session {
     /// Chooses the form of entries. Before the first request.
     pub fn set_form(&self, form: Form) {
         self.inner().form = form;
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.inner().form
     }
 
     /// Whether somebody is logged in.
@@ -154,15 +161,17 @@ impl Session {
     /// The future must be driven to its end: a request that was given up halfway has no answer, and those behind it have
     /// to wait for one.
     pub fn ask(self: &Arc<Session>, ask: Ask) -> Asking {
-        let inner = self.inner();
-        if !matches!(inner.end, End::Open) {
-            return Asking::Done(Next::Stop);
-        }
-        if inner.outbox.has_room() {
-            drop(inner);
+        let has_room = {
+            let mut inner = self.inner();
+            if !matches!(inner.end, End::Open) {
+                return Asking::Done(Next::Stop);
+            }
+            inner.asking = true;
+            inner.outbox.has_room()
+        };
+        if has_room {
             return requests::handle(self, ask);
         }
-        drop(inner);
         let session = Arc::clone(self);
         Asking::Later(Box::pin(async move {
             if session.wait_for(|inner| inner.outbox.has_room()).await == Next::Stop {
@@ -281,7 +290,7 @@ impl Session {
     /// Adds an answer that is known at once.
     pub(super) fn answer(&self, tag: crate::protocol::Tag, answer: Answer) {
         let mut inner = self.inner();
-        inner.held = false;
+        (inner.held, inner.asking) = (false, false);
         inner.outbox.push(Answered::Request(tag, answer));
         let ready = inner.outbox.is_ready();
         drop(inner);
@@ -292,7 +301,9 @@ impl Session {
 
     /// Opens the slot of a posting, to be filled by [`Session::settle`].
     pub(super) fn open(&self, tag: crate::protocol::Tag) -> Ticket {
-        self.inner().outbox.open(tag)
+        let mut inner = self.inner();
+        inner.asking = false;
+        inner.outbox.open(tag)
     }
 
     /// Fills a slot. Whoever calls this wakes the session afterwards with [`Session::rouse`].

@@ -103,13 +103,13 @@ impl Line {
 /// Whether there is a control character (C0, DEL, C1) in it; `breaks` lets newline and tab pass.
 fn has_control(text: &str, breaks: bool) -> bool {
     let bytes = text.as_bytes();
-    let plain = |byte: u8| match byte {
-        b'\n' | b'\t' => breaks,
-        0..=0x1f | 0x7f => false,
-        _ => true,
-    };
+    // All that most texts need, and nothing that keeps the compiler from looking at many bytes at once.
+    let control = |byte: &u8| u8::from(*byte < 0x20) | u8::from(*byte == 0x7f);
+    let controls: usize = bytes.iter().map(|byte| usize::from(control(byte))).sum();
+    let breaks =
+        if breaks && controls > 0 { bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\t')).count() } else { 0 };
     // C1 is U+0080 to U+009F: in UTF-8 the byte C2 and one from 80 to 9F.
-    !bytes.iter().all(|byte| plain(*byte)) || bytes.windows(2).any(|pair| pair[0] == 0xc2 && pair[1] < 0xa0)
+    controls > breaks || (!text.is_ascii() && bytes.windows(2).any(|pair| pair[0] == 0xc2 && pair[1] < 0xa0))
 }
 
 /// The text as it may be shown on a terminal: control characters and bidirectional overrides are replaced by something

@@ -19,7 +19,7 @@ use crate::server::StartError;
 use crate::server::accept::Door;
 use crate::server::options;
 use crate::server::running::{Server, ServerParts};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::store::sqlite::SqliteStore;
 
 /// What a server is to be, before it is started.
@@ -86,18 +86,24 @@ impl Builder {
         }
         config.check()?;
 
+        let data_dir = data_dir.or_else(|| config.server.data_dir.clone()).or_else(default_data_dir);
         // The addresses first: where they are taken, another server runs here, and its data is not touched.
         let mut listeners = Vec::new();
         for section in &config.listeners {
             let wrong = |source| StartError::Address { address: section.address.clone(), source };
-            let address: Address = section.address.parse().map_err(wrong)?;
+            let address = match section.address.parse().map_err(wrong)? {
+                Address::Unix(path) => Address::Unix(data_dir.clone().unwrap_or_default().join(path)),
+                address => address,
+            };
+            if let (Address::Unix(_), Some(data_dir)) = (&address, &data_dir) {
+                make_private_dir(data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
+            }
             let listener = Listener::bind(&address)?;
             let course = options::course(&config, &section.course.over(&config.course));
             let dialects = Dialects::new(options::dialect(section.dialect), course);
             listeners.push((listener, Arc::new(dialects)));
         }
 
-        let data_dir = data_dir.or_else(|| config.server.data_dir.clone()).or_else(default_data_dir);
         let (store, data_dir): (Arc<dyn Store>, PathBuf) = match (store, data_dir) {
             (Some(store), data_dir) => (store, data_dir.unwrap_or_default()),
             (None, None) => return Err(StartError::NoDataDir),
@@ -105,7 +111,7 @@ impl Builder {
                 make_private_dir(&data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
                 let options = options::store(&config, &data_dir);
                 let opened = spawn_blocking(move || SqliteStore::open(options)).await;
-                let store = opened.map_err(|panic| crate::store::StoreError::unavailable(panic))??;
+                let store = opened.map_err(StoreError::unavailable)??;
                 (Arc::new(store), data_dir)
             }
         };

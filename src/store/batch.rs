@@ -48,10 +48,10 @@ impl Generations {
         }
         // Only now, so that the first failure of a batch does not hide the reason from those behind it.
         for queued in batch {
-            if let Write::Append(append) = &queued.write {
-                if append.generation >= self.required(append.room) {
-                    self.fail(append.room, append.generation);
-                }
+            if let Write::Append(append) = &queued.write
+                && append.generation >= self.required(append.room)
+            {
+                self.fail(append.room, append.generation);
             }
         }
     }

@@ -12,13 +12,17 @@ use tokio::sync::mpsc;
 use crate::model::{Anchor, Entry, RoomId, Seq, Time, UserId};
 
 mod batch;
+#[cfg(test)]
+pub(crate) mod contract;
 mod error;
+pub mod memory;
 mod page;
 mod queue;
 mod records;
 pub mod sqlite;
 
 pub use error::StoreError;
+pub use memory::MemoryStore;
 pub use queue::{Place, Queued, WriteQueue};
 pub use records::{
     Account, Append, Created, Done, Most, NewAccount, NewRoom, Origin, Outcome, Settled, StoredMember,

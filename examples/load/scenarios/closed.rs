@@ -112,8 +112,7 @@ impl Measurement for Closed {
             figure.goal = goal;
         }
         figures.push(Figure::new("resident memory", "MiB", resident as f64 / 1024.0));
-        figures.push(Figure::new("server's CPU", "% of a core", after.server_percent(&before)));
-        figures.push(Figure::new("generator's CPU", "% of a core", after.generator_percent(&before)));
+        figures.extend(after.shares(&before));
         Ok(figures)
     }
 }

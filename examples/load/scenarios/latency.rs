@@ -61,8 +61,7 @@ impl Measurement for OpenLoop {
             let deliveries = f64::from(rate) * f64::from(members) * after.seconds_since(&before);
             let cpu = after.server_since(&before).as_secs_f64() * 1e6 / deliveries;
             figures.push(Figure::new("CPU for a million deliveries", "s", cpu));
-            figures.push(Figure::new("server's CPU", "% of a core", after.server_percent(&before)));
-            figures.push(Figure::new("generator's CPU", "% of a core", after.generator_percent(&before)));
+            figures.extend(after.shares(&before));
         }
         Ok(figures)
     }

@@ -89,8 +89,8 @@ pub(crate) struct Tail {
     /// The room.
     pub(crate) room: String,
 
-    /// How many of the newest messages to begin with.
-    #[arg(short = 'n', value_name = "N", default_value_t = 10, conflicts_with = "since")]
+    /// How many of the newest messages to begin with, without --since.
+    #[arg(short = 'n', value_name = "N", default_value_t = 10)]
     pub(crate) count: u32,
 
     /// Go on with what is said from now on.

@@ -39,7 +39,7 @@ pub(crate) async fn send(connection: &Connection, send: Send) -> Result<(), Fail
         let draft = Draft { nonce: Some(nonce.clone()), ..Draft::new(&send.room, said) };
         let place = if many { format!("line {}: ", lines.number()) } else { String::new() };
         match client.post(draft).await {
-            Ok(posted) if connection.json => print_json(&posted.json)?,
+            Ok(posted) if connection.json => print_json(posted.json.as_str())?,
             Ok(_) => {}
             Err(error) => return Err(unsent(&client, &error, &place, &nonce)),
         }
@@ -128,7 +128,7 @@ async fn show_entries(connection: &Connection, events: &mut Events, end: Option<
         }
         let Some((_, seq)) = event.entry() else { continue };
         if connection.json {
-            print(event.json().unwrap_or_default())?;
+            print_json(event.json().unwrap_or_default())?;
         } else if let Some(line) = show::entry(&event, Stamp::Full) {
             print(&line)?;
         }
@@ -167,7 +167,7 @@ pub(crate) async fn history(connection: &Connection, history: History) -> Result
     };
     for page in pages(&client, &history.room, anchor, history.count).await? {
         if connection.json {
-            print_json(&page.json)?;
+            print_json(page.json.as_str())?;
         } else {
             page.messages.iter().try_for_each(|message: &Message| print(&show::message(message, Stamp::Full)))?;
         }
@@ -208,7 +208,7 @@ pub(crate) async fn rooms(connection: &Connection) -> Result<(), Failure> {
     loop {
         let page = client.rooms_after(after.as_deref()).await?;
         if connection.json {
-            print_json(&page.json)?;
+            print_json(page.json.as_str())?;
         } else {
             for room in &page.rooms {
                 print(&show::room(room))?;
@@ -230,7 +230,7 @@ pub(crate) async fn names(connection: &Connection, room: Option<&str>) -> Result
     loop {
         let page = client.names_after(room, after.as_deref()).await?;
         if connection.json {
-            print_json(&page.json)?;
+            print_json(page.json.as_str())?;
         } else {
             for name in &page.names {
                 print(&show::name(name))?;

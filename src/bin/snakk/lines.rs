@@ -13,7 +13,7 @@ use crate::commands::is_unknown;
 use crate::failure::{Failure, describe};
 use crate::input::Lines;
 use crate::login;
-use crate::show::{self, Stamp, plain, print};
+use crate::show::{self, Stamp, plain, print, print_json};
 
 /// The commands, for `/help` and for whoever mistypes one.
 const COMMANDS: [(&str, &str); 7] = [
@@ -123,7 +123,7 @@ async fn tell(connection: &Connection, client: Client, mut events: Events, talk:
         }
         if connection.json {
             if let Some(json) = event.json() {
-                print(json)?;
+                print_json(json)?;
             }
         } else if !is_own(&client, &talk, &event)
             && let Some(line) = show::entry(&event, Stamp::Short)

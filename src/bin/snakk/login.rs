@@ -84,7 +84,7 @@ pub(crate) async fn register(connection: &Connection, invite: Option<&str>) -> R
         other => other.into(),
     })?;
     if connection.json {
-        crate::show::print_json(&account.json)?;
+        crate::show::print_json(account.json.as_str())?;
     } else {
         crate::show::print(&format!("registered {}", plain(&account.username)))?;
     }

@@ -2,9 +2,9 @@
 //! terminal, and a text of several lines is indented, so that nobody can forge a line of somebody else.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
-use snakk::client::{Event, Json, Member, Message, NameLine, RoomLine};
+use snakk::client::{Event, Member, Message, NameLine, RoomLine};
 use snakk::model::text::safe;
 use snakk::model::{Seq, Time};
 
@@ -100,10 +100,10 @@ pub(crate) fn print(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Prints what the server sent as it was: JSON has no control characters, but may have what steers a terminal's order
-/// of letters, which a program that reads it wants to have.
-pub(crate) fn print_json(json: &Json) -> io::Result<()> {
-    print(json.as_str())
+/// Prints what the server sent, as it was: programs read it. Only where a terminal does, it is made harmless like
+/// everything else, for JSON may hold what steers one (C1, bidirectional overrides).
+pub(crate) fn print_json(line: &str) -> io::Result<()> {
+    if io::stdout().is_terminal() { print(&plain(line)) } else { print(line) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod talk;
 use std::sync::Arc;
 
 use crate::chat::online::Person;
-use crate::chat::session::{Asking, Next, Session};
+use crate::chat::session::{Asking, Form, Next, Session};
 use crate::protocol::request::Request;
 use crate::protocol::{Answer, Ask, Code, Kind, Refusal, Response, Tag};
 
@@ -58,11 +58,8 @@ pub(super) fn handle(session: &Arc<Session>, ask: Ask) -> Asking {
     let Ask { tag, request } = ask;
     let rule = rule(tag.kind);
     let person = session.person();
-    // Who is not logged in is told so before anything else, but for a request that is none.
-    if rule.login
-        && person.is_none()
-        && !matches!(&request, Err(refusal) if tag.kind == Kind::Unknown && refusal.field.is_some())
-    {
+    // Who is not logged in is told so before anything else.
+    if rule.login && person.is_none() && !speaks_for_itself(session, &tag, &request) {
         return done(session, tag, Err(Code::NotLoggedIn.into()));
     }
     if rule.cost == Cost::Other
@@ -87,6 +84,13 @@ pub(super) fn handle(session: &Arc<Session>, ask: Ask) -> Asking {
         session.answer(tag, answer);
         Next::Ask
     }))
+}
+
+/// Whether a request is refused as what it is even before login: one without a word; and any unknown one of a course
+/// client, many of which send whatever their user types, and whose user has to see that it is unknown.
+fn speaks_for_itself(session: &Session, tag: &Tag, request: &Result<Request, Refusal>) -> bool {
+    let unknown = tag.kind == Kind::Unknown;
+    unknown && request.as_ref().is_err_and(|refusal| refusal.field.is_some() || session.form() == Form::Typed)
 }
 
 /// Requests that wait for nothing that was asked before.

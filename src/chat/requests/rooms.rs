@@ -20,8 +20,6 @@ use crate::store::{Created, Outcome};
 
 /// How many rooms or names one answer holds at most.
 const MOST_LINES: usize = 500;
-/// How many rooms a session may follow.
-const MOST_FOLLOWED: usize = 500;
 
 /// The rooms that a user may see.
 pub(super) fn list(chat: &Chat, person: &Person, after: Option<&str>) -> Response {
@@ -180,9 +178,6 @@ pub(super) async fn become_member(
     person: &Arc<Person>,
     room: &Arc<Room>,
 ) -> Result<(), Refusal> {
-    if session.following() >= MOST_FOLLOWED {
-        return Err(Code::Forbidden.into());
-    }
     if person.user.is_guest() {
         add_guest(&session.chat, person, room);
         return Ok(());
@@ -249,7 +244,7 @@ fn follow(session: &Arc<Session>, person: &Person, room: &Arc<Room>, start: &Sta
         (state.kind, state.topic.clone(), state.first, role)
     };
     let mut reset = false;
-    let followed = session.follow(room, |head| match start {
+    let head = session.follow(room, |head| match start {
         Start::Now => None,
         Start::Since(since) => {
             let other_epoch = since.epoch.as_ref().is_some_and(|epoch| *epoch != room.epoch.0);
@@ -257,8 +252,7 @@ fn follow(session: &Arc<Session>, person: &Person, room: &Arc<Room>, start: &Sta
             Some(if reset { head } else { since.seq.max(first.before()) })
         }
         Start::Backlog(count) => Some(Seq(head.0.saturating_sub(*count)).max(first.before())),
-    });
-    let head = followed.ok_or(Code::NotLoggedIn)?;
+    })?;
     let (room_id, room, epoch) = (room.id, room.name.clone(), room.epoch.clone());
     Ok(Joined { room, kind, topic, role, epoch, first, head, read: person.read(room_id), reset })
 }

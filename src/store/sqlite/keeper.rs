@@ -28,7 +28,7 @@ pub(super) fn run(path: &Path, conn: &Connection, tasks: &Receiver<Task>, stale:
     let mut next = Instant::now() + NONCES_EVERY;
     let mut cursor = None;
     let mut found = Vec::new();
-    let mut warned = Instant::now().checked_sub(PAUSE);
+    let mut warned: Option<Instant> = None;
     loop {
         match tasks.recv_timeout(next.saturating_duration_since(Instant::now())) {
             Ok(Task::Checkpoint) => {
@@ -37,11 +37,11 @@ pub(super) fn run(path: &Path, conn: &Connection, tasks: &Receiver<Task>, stale:
                     conn.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").and_then(|mut checkpoint| {
                         checkpoint.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                     });
-                if let Err(error) = result {
-                    if warned.is_none_or(|warned| warned.elapsed() > Duration::from_secs(1)) {
-                        warned = Some(Instant::now());
-                        tracing::warn!(file = %path.display(), reason = %error, "the log could not be brought into the database");
-                    }
+                if let Err(error) = result
+                    && warned.is_none_or(|warned| warned.elapsed() > Duration::from_secs(1))
+                {
+                    warned = Some(Instant::now());
+                    tracing::warn!(file = %path.display(), reason = %error, "the log could not be brought into the database");
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -53,10 +53,10 @@ pub(super) fn run(path: &Path, conn: &Connection, tasks: &Receiver<Task>, stale:
                 };
                 match step {
                     Ok((keys, on)) => {
-                        if !keys.is_empty() {
-                            if let Err(TrySendError::Full(keys)) = stale.try_send(keys) {
-                                found = keys;
-                            }
+                        if !keys.is_empty()
+                            && let Err(TrySendError::Full(keys)) = stale.try_send(keys)
+                        {
+                            found = keys;
                         }
                         cursor = on;
                         let more = cursor.is_some() || !found.is_empty();

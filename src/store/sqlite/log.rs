@@ -1,5 +1,6 @@
 //! The SQL of the logs: entries in, entries out.
 
+use std::borrow::Cow;
 use std::collections::hash_map::{self, HashMap};
 use std::sync::Arc;
 
@@ -228,13 +229,14 @@ struct Columns<'a> {
 /// `Body::Member` as it is in the column `body`.
 #[derive(Serialize, Deserialize)]
 struct MemberBody<'a> {
-    user: &'a str,
+    #[serde(borrow)]
+    user: Cow<'a, str>,
     user_id: i64,
     change: &'a str,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<&'a str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<std::borrow::Cow<'a, str>>,
+    reason: Option<Cow<'a, str>>,
 }
 
 fn member_body(body: &Body) -> rusqlite::Result<String> {
@@ -242,7 +244,7 @@ fn member_body(body: &Body) -> rusqlite::Result<String> {
         return Ok(String::new());
     };
     let body = MemberBody {
-        user,
+        user: Cow::Borrowed(user),
         user_id: user_id.0,
         change: change.as_str(),
         role: role.map(RoomRole::as_str),
@@ -470,7 +472,7 @@ fn parse_member(json: &str) -> rusqlite::Result<Body> {
     let body: MemberBody<'_> = serde_json::from_str(json).map_err(|error| damaged(9, error.to_string()))?;
     let change = MemberChange::parse(body.change).ok_or_else(|| damaged(9, format!("the change {:?}", body.change)))?;
     Ok(Body::Member {
-        user: body.user.into(),
+        user: (&*body.user).into(),
         user_id: UserId(body.user_id),
         change,
         role: body.role.map(|word| role(9, word)).transpose()?,

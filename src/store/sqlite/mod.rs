@@ -2,7 +2,7 @@
 //!
 //! What is on the disk is one file and, while it is open, its log (`-wal`) and the log's index (`-shm`). The log is synced
 //! with each commit (`durability = "full"`) and brought back into the file beside the writing. Everything that may go
-//! wrong at the opening is found out before a byte is changed; see [`inspect`](self::inspect).
+//! wrong at the opening is found out before a byte is changed; see `inspect.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -148,8 +148,9 @@ impl SqliteStore {
         let (closing, closed) = watch::channel(false);
         let commits = Arc::new(AtomicU64::new(0));
         let parts = writer::Parts {
+            // The name that was asked for: a symbolic link that leads elsewhere tomorrow is noticed too.
+            given: std::path::absolute(given).unwrap_or_else(|_| path.clone()),
             path,
-            given: given.clone(),
             lock,
             conn,
             durability: options.durability,

@@ -24,7 +24,11 @@ pub(super) struct Faults {
 impl Seams {
     pub(super) fn new() -> Seams {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        Seams { boot_id: boot_id.trim().to_owned(), ..Seams::default() }
+        Seams {
+            boot_id: boot_id.trim().to_owned(),
+            #[cfg(test)]
+            faults: Default::default(),
+        }
     }
 
     #[cfg(not(test))]

@@ -1,1 +1,711 @@
-//! Tests.
+//! What only a store on a disk can do, and what it must stand.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::SeqCst;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::model::{RoomId, Seq, Time};
+use crate::store::contract::{Subject, contract, most, nonce, said, seq};
+use crate::store::sqlite::inspect::beside;
+use crate::store::sqlite::log::nonces;
+use crate::store::sqlite::seams::Seams;
+use crate::store::sqlite::{Durability, OpenError, Options, SqliteStore, accounts, log, migrate, rooms};
+use crate::store::{Append, Outcome, Store, StoreError, Write};
+
+fn open_new() -> (TempDir, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(Options::new(folder.path().join("snakk.db"))).unwrap();
+    (folder, store)
+}
+
+contract!(open_new);
+
+fn seams(boot: &str) -> Seams {
+    Seams { boot_id: boot.into(), ..Seams::default() }
+}
+
+fn open_with(file: &Path, durability: Durability, seams: Seams) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open_with(Options { durability, ..Options::new(file) }, migrate::MIGRATIONS, seams)
+}
+
+/// A closed database with some messages in it.
+async fn closed_database(file: &Path) -> RoomId {
+    let mut it = Subject::new(SqliteStore::open(Options::new(file)).unwrap());
+    let room = it.room("a").await;
+    for _ in 0..20 {
+        it.append_all((0..100).map(|n| said(room, 1, &format!("message {n}"))).collect()).await;
+    }
+    it.store.close().await.unwrap();
+    room
+}
+
+/// What a crash leaves behind: the files as they are while the store is open.
+fn crash(file: &Path, into: &Path) -> PathBuf {
+    let copy = into.join("crashed.db");
+    for suffix in ["", "-wal"] {
+        fs::copy(beside(file, suffix), beside(&copy, suffix)).unwrap();
+    }
+    copy
+}
+
+fn all_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
+}
+
+/// Opening fails, and every file in the folder stays as it is.
+fn refused(file: &Path) -> OpenError {
+    let before = all_files(file.parent().unwrap());
+    let error = SqliteStore::open(Options::new(file)).err().expect("a refusal");
+    let after = all_files(file.parent().unwrap());
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{error}");
+    assert!(before == after, "a file was changed: {error}");
+    assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
+    error
+}
+
+#[tokio::test]
+async fn everything_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snakk.db");
+    let mut it = Subject::new(SqliteStore::open(Options::new(&file)).unwrap());
+    let (room, secret) = (it.room("a").await, it.store.secret());
+    let first = it.append(nonce(said(room, 1, "x"), "n")).await;
+    it.register("Alice", "alice").await;
+    it.store.close().await.unwrap();
+    assert_eq!(all_files(folder.path()).len(), 1, "a clean stop leaves one file");
+    let mut it = Subject::new(SqliteStore::open(Options::new(&file)).unwrap());
+    assert_eq!(it.store.secret(), secret);
+    assert_eq!(&*it.stored_room(room).await.epoch.0, "first");
+    assert!(it.store.is_taken("alice").await.unwrap());
+    let again = it.append(nonce(said(room, 1, "x"), "n")).await;
+    assert!(matches!(again, Outcome::Duplicate { seq: Seq(1), .. }), "{first:?} {again:?}");
+    assert_eq!(seq(&it.append(said(room, 1, "y")).await), 2);
+}
+
+#[tokio::test]
+async fn nobody_else_can_read_the_files() {
+    let (folder, store) = open_new();
+    let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
+    let modes: Vec<_> =
+        files.map(|file| (file.file_name(), file.metadata().unwrap().permissions().mode() & 0o777)).collect();
+    assert_eq!(modes.len(), 3);
+    assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_crash_loses_nothing_that_was_settled() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    for n in 0..300 {
+        it.append(said(room, 1, &n.to_string())).await;
+        if n % 100 == 99 {
+            let elsewhere = tempfile::tempdir().unwrap();
+            let copy = crash(&folder.path().join("snakk.db"), elsewhere.path());
+            let crashed = Subject::new(SqliteStore::open(Options::new(&copy)).unwrap());
+            assert_eq!(crashed.log(room).await, it.log(room).await);
+            crashed.store.close().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_cut_off_leaves_a_prefix() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    for n in 0..20 {
+        it.append(said(room, 1, &n.to_string())).await;
+    }
+    let all = it.log(room).await;
+    for cut in [0, 1, 31, 32, 100, 5000, 20_000, 40_001] {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let copy = crash(&folder.path().join("snakk.db"), elsewhere.path());
+        fs::File::options().write(true).open(beside(&copy, "-wal")).unwrap().set_len(cut).unwrap();
+        let mut crashed = Subject::new(SqliteStore::open(Options::new(&copy)).unwrap());
+        if crashed.store.rooms().await.unwrap().is_empty() {
+            continue;
+        }
+        let left = crashed.log(room).await;
+        assert!(all.starts_with(&left), "{cut}");
+        assert_eq!(seq(&crashed.append(said(room, 1, "on")).await), left.len() as u64 + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_the_very_start_or_end_is_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snakk.db");
+    closed_database(&file).await;
+    // As it is between the commit of the marker and its way into the file, at the start and at the stop.
+    for sql in [
+        "INSERT OR REPLACE INTO meta (key, value) VALUES ('running', 'full x')",
+        "DELETE FROM meta WHERE key = 'running'",
+    ] {
+        let conn = Connection::open(&file).unwrap();
+        conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+        conn.execute_batch(sql).unwrap();
+        conn.execute_batch(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES ('x', 'full x'); DELETE FROM meta WHERE key = 'x'",
+        )
+        .unwrap();
+        conn.close().unwrap();
+        assert!(fs::metadata(beside(&file, "-wal")).unwrap().len() > 0);
+        SqliteStore::open(Options::new(&file)).unwrap().close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_killed_creation_is_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snakk.db");
+    fs::write(&file, "").unwrap();
+    fs::write(beside(&file, ".new"), "half of a database").unwrap();
+    fs::write(beside(&file, ".new-wal"), "of a log").unwrap();
+    closed_database(&file).await;
+    assert_eq!(all_files(folder.path()).len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good.db");
+    closed_database(&good).await;
+    let whole = fs::read(&good).unwrap();
+    let page = |n: usize| {
+        let mut bytes = whole.clone();
+        bytes[n * 4096..(n + 1) * 4096].fill(0x5a);
+        bytes
+    };
+    let mut garbage = whole.clone();
+    garbage[..100].fill(b'x');
+    let table = [
+        ("garbage header", garbage),
+        ("only garbage", b"this is no database".to_vec()),
+        ("a long text", vec![b'x'; 10_000]),
+        ("cut in half", whole[..whole.len() / 2].to_vec()),
+        ("cut by a byte", whole[..whole.len() - 1].to_vec()),
+        ("only a header", whole[..100].to_vec()),
+        ("first page", page(0)),
+        ("table of tables", [&whole[..100], &vec![0; 3996][..], &whole[4096..]].concat()),
+    ];
+    for (name, bytes) in table {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("snakk.db");
+        fs::write(&file, bytes).unwrap();
+        let error = refused(&file);
+        assert!(matches!(error, OpenError::Damaged { .. }), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn damage_after_an_unclean_stop_is_found_and_left_alone() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    for _ in 0..30 {
+        it.append_all((0..100).map(|n| said(room, 1, &format!("message {n}"))).collect()).await;
+    }
+    // With everything in the file, so that the log does not hide the damage.
+    let conn = Connection::open(folder.path().join("snakk.db")).unwrap();
+    conn.execute_batch("PRAGMA wal_checkpoint(PASSIVE)").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = crash(&folder.path().join("snakk.db"), elsewhere.path());
+    fs::write(beside(&copy, "-wal"), "").unwrap();
+    let file = fs::File::options().write(true).open(&copy).unwrap();
+    let page = conn
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'", [], |row| row.get::<_, i64>(0))
+        .unwrap();
+    file.write_all_at(&[0; 4096], (page as u64 - 1) * 4096).unwrap();
+    let error = refused(&copy);
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn the_log_of_another_database_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snakk.db");
+    closed_database(&file).await;
+    let (other, store) = open_new();
+    let mut it = Subject::new(store);
+    let room = it.room("b").await;
+    it.append(said(room, 1, "foreign")).await;
+    fs::copy(other.path().join("snakk.db-wal"), beside(&file, "-wal")).unwrap();
+    assert!(matches!(refused(&file), OpenError::Damaged { .. }));
+    fs::write(beside(&file, "-wal"), "a text that somebody put there").unwrap();
+    assert!(matches!(refused(&file), OpenError::Damaged { .. }));
+    // Without its database a log is not thrown away either.
+    fs::write(&file, "").unwrap();
+    assert!(matches!(refused(&file), OpenError::Damaged { .. }));
+}
+
+#[tokio::test]
+async fn what_is_newer_or_foreign_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snakk.db");
+    closed_database(&file).await;
+    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
+    assert!(matches!(refused(&file), OpenError::Newer { found: 2, known: 1, .. }));
+    for sql in ["CREATE TABLE songs (name TEXT)", "PRAGMA journal_mode = WAL; CREATE TABLE songs (name TEXT)"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("songs.db");
+        let conn = Connection::open(&file).unwrap();
+        conn.execute_batch(sql).unwrap();
+        conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+        drop(conn);
+        assert!(matches!(refused(&file), OpenError::Foreign { .. }));
+    }
+}
+
+#[test]
+fn what_is_no_file_cannot_be_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path().to_owned(), folder.path().join("missing/snakk.db"), PathBuf::from("/dev/null")] {
+        let error = SqliteStore::open(Options::new(&path)).err().unwrap();
+        assert!(matches!(error, OpenError::CannotOpen { .. }), "{error}");
+        assert!(error.to_string().contains(path.to_str().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_second_store_on_the_same_file_is_refused_by_whatever_name() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    let file = folder.path().join("snakk.db");
+    let (symbolic, hard) = (folder.path().join("symbolic.db"), folder.path().join("hard.db"));
+    std::os::unix::fs::symlink(&file, &symbolic).unwrap();
+    fs::hard_link(&file, &hard).unwrap();
+    for name in [&file, &symbolic, &hard, &folder.path().join("./snakk.db")] {
+        let error = SqliteStore::open(Options::new(name)).err().unwrap();
+        assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+        assert!(error.to_string().contains(name.to_str().unwrap()));
+    }
+    // What keeps other processes out.
+    let second = fs::File::open(&file).unwrap();
+    assert!(matches!(second.try_lock(), Err(fs::TryLockError::WouldBlock)));
+    assert_eq!(seq(&it.append(said(room, 1, "unharmed")).await), 1);
+    it.store.close().await.unwrap();
+    let it = Subject::new(SqliteStore::open(Options::new(&symbolic)).unwrap());
+    assert_eq!(it.log(room).await.len(), 1);
+    it.store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn commits_that_a_power_cut_may_have_taken_give_new_epochs() {
+    let table = [
+        (Durability::Normal, "earlier", "later", true),
+        (Durability::Normal, "the same", "the same", false),
+        (Durability::Normal, "", "", true),
+        (Durability::Full, "earlier", "later", false),
+    ];
+    for (durability, before, after, renewed) in table {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("snakk.db");
+        let store = open_with(&file, durability, seams(before)).unwrap();
+        let it = Subject::new(store);
+        let (a, b) = (it.room("a").await, it.room("b").await);
+        let copy = crash(&file, folder.path());
+        let crashed = Subject::new(open_with(&copy, Durability::Full, seams(after)).unwrap());
+        let epochs = [crashed.stored_room(a).await.epoch, crashed.stored_room(b).await.epoch];
+        let as_before = epochs.iter().filter(|epoch| &*epoch.0 == "first").count();
+        assert_eq!(as_before, if renewed { 0 } else { 2 }, "{durability:?} {before} {after}");
+        assert!(!renewed || epochs[0] != epochs[1]);
+        crashed.store.close().await.unwrap();
+        // A clean stop renews nothing.
+        it.store.close().await.unwrap();
+        let it = Subject::new(open_with(&file, durability, seams("much later")).unwrap());
+        assert_eq!(&*it.stored_room(a).await.epoch.0, "first");
+    }
+}
+
+#[tokio::test]
+async fn many_writes_share_one_commit() {
+    let (_folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    let before = it.store.commits();
+    it.append_all((0..1000).map(|_| said(room, 1, "x")).collect()).await;
+    let commits = it.store.commits() - before;
+    assert!(commits <= 20, "{commits} commits for 1000 writes that were there together");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_over_when_there_is_room_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let seams = seams("boot");
+    let faults = seams.faults.clone();
+    let mut it = Subject::new(open_with(&folder.path().join("snakk.db"), Durability::Full, seams).unwrap());
+    let room = it.room("a").await;
+    assert_eq!(seq(&it.append(said(room, 1, "x")).await), 1);
+    faults.max_pages.store(1, SeqCst);
+    let long = "x".repeat(100_000);
+    let mut generation = 0;
+    for n in 0..5 {
+        let outcome = it.append(Append { generation, ..nonce(said(room, 1, &long), &n.to_string()) }).await;
+        let Outcome::Failed { generation: next, error: StoreError::Unavailable(_) } = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(next > generation);
+        generation = next;
+        assert_eq!(it.log(room).await.len(), 1, "reading goes on");
+    }
+    faults.max_pages.store(0, SeqCst);
+    let outcome = it.append(Append { generation, ..nonce(said(room, 1, &long), "4") }).await;
+    assert_eq!(seq(&outcome), 2);
+    assert_eq!(it.stored_room(room).await.head, Seq(2));
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_written_until_a_checkpoint_succeeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let seams = seams("boot");
+    let faults = seams.faults.clone();
+    let mut it = Subject::new(open_with(&folder.path().join("snakk.db"), Durability::Full, seams).unwrap());
+    let room = it.room("a").await;
+    it.append(said(room, 1, "x")).await;
+    faults.commit_code.store(rusqlite::ffi::SQLITE_IOERR_FSYNC, SeqCst);
+    let outcome = it.append(said(room, 1, "lost")).await;
+    assert!(matches!(outcome, Outcome::Failed { generation: 1, .. }));
+    faults.commit_code.store(0, SeqCst);
+    // Each try fails at once until a second has passed; then the writer is opened anew.
+    let (mut generation, mut failed) = (1, 0);
+    let began = std::time::Instant::now();
+    loop {
+        match it.append(Append { generation, ..said(room, 1, "y") }).await {
+            Outcome::Failed { generation: next, .. } => {
+                (generation, failed) = (next, failed + 1);
+                assert!(began.elapsed().as_secs() < 30);
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            outcome => {
+                assert_eq!(seq(&outcome), 2);
+                break;
+            }
+        }
+    }
+    assert!(failed > 0, "it must not write on as if nothing had happened");
+    it.store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_after_the_file_was_taken_away() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    let (file, away) = (folder.path().join("snakk.db"), folder.path().join("away.db"));
+    let mut generation = 0;
+    for suffix in ["", "-wal"] {
+        let before = it.append(Append { generation, ..said(room, 1, "x") }).await;
+        assert!(matches!(before, Outcome::Appended(_)), "{before:?}");
+        fs::rename(beside(&file, suffix), &away).unwrap();
+        let outcome = it.append(Append { generation, ..said(room, 1, "lost") }).await;
+        let Outcome::Failed { generation: next, error } = outcome else { panic!("{outcome:?}") };
+        assert!(error.to_string().contains("removed or replaced"), "{error}");
+        generation = next;
+        fs::rename(&away, beside(&file, suffix)).unwrap();
+    }
+    assert_eq!(seq(&it.append(Append { generation, ..said(room, 1, "y") }).await), 3);
+}
+
+#[tokio::test]
+async fn a_panic_of_the_writer_fails_everything_and_hangs_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snakk.db");
+    let seams = seams("boot");
+    let faults = seams.faults.clone();
+    let mut it = Subject::new(open_with(&file, Durability::Full, seams).unwrap());
+    let room = it.room("a").await;
+    it.append(said(room, 1, "x")).await;
+    faults.panic.store(true, SeqCst);
+    let mut places = Vec::new();
+    for _ in 0..10 {
+        places.push(it.store.queue().reserve(1).await.unwrap());
+    }
+    let push = |place| it.store.queue().push(place, Write::Append(said(room, 1, "y"))).is_ok();
+    let pushed = places.into_iter().filter_map(|place| push(place).then_some(())).count();
+    assert!(pushed > 0);
+    for _ in 0..pushed {
+        let outcome = it.outcome().await.outcome;
+        assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    }
+    assert!(it.settled.recv().await.is_none());
+    it.store.close().await.unwrap();
+    assert!(matches!(it.store.queue().reserve(1).await, Err(StoreError::Closed)));
+    let it = Subject::new(SqliteStore::open(Options::new(&file)).unwrap());
+    assert_eq!(it.log(room).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_old_database_is_copied_and_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snakk.db");
+    let room = closed_database(&file).await;
+    let second =
+        "ALTER TABLE rooms ADD COLUMN mood TEXT NOT NULL DEFAULT 'good'; CREATE TABLE more (a INTEGER) STRICT;";
+    let broken = [migrate::MIGRATIONS[0], "CREATE TABLE more (a INTEGER) STRICT; SELECT nonsense;"];
+    assert!(SqliteStore::open_with(Options::new(&file), &broken, seams("x")).is_err());
+    fs::remove_file(beside(&file, ".v1")).unwrap();
+    for (migrations, version) in [(vec![migrate::MIGRATIONS[0], second], 2), (vec![migrate::MIGRATIONS[0], second], 2)]
+    {
+        let it = Subject::new(SqliteStore::open_with(Options::new(&file), &migrations, seams("x")).unwrap());
+        assert_eq!(it.log(room).await.len(), 2000);
+        it.store.close().await.unwrap();
+        let conn = Connection::open(&file).unwrap();
+        let found = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!((found("SELECT mood FROM rooms"), found("PRAGMA journal_mode")), ("good".into(), "wal".into()));
+        assert_eq!(conn.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), version);
+    }
+    assert!(matches!(refused(&file), OpenError::Newer { found: 2, known: 1, .. }));
+    let copy = beside(&file, ".v1");
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let it = Subject::new(SqliteStore::open(Options::new(&copy)).unwrap());
+    assert_eq!(it.log(room).await.len(), 2000);
+    it.store.close().await.unwrap();
+    assert_eq!(all_files(folder.path()).len(), 2, "the second start makes no copy");
+}
+
+#[test]
+fn what_runs_often_uses_an_index() {
+    let conn = Connection::open_in_memory().unwrap();
+    migrate::MIGRATIONS.iter().for_each(|sql| conn.execute_batch(sql).unwrap());
+    let table = [
+        (log::SELECT_UP, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (log::SELECT_DOWN, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (log::SELECT_HEAD, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (log::SELECT_MESSAGES, "SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)"),
+        (log::SELECT_NONCE, "SEARCH nonces USING PRIMARY KEY (author=? AND room=? AND nonce=?)"),
+        (rooms::SELECT_MEMBERSHIPS, "SEARCH members USING INDEX members_by_user (user=?)"),
+        (
+            rooms::SELECT_MEMBERS,
+            "SEARCH members USING PRIMARY KEY (room=?); SEARCH accounts USING INTEGER PRIMARY KEY (rowid=?); \
+             USE TEMP B-TREE FOR ORDER BY",
+        ),
+        (accounts::SELECT_ACCOUNT, "SEARCH accounts USING INDEX sqlite_autoindex_accounts_1 (folded=?)"),
+        (accounts::SELECT_TAKEN, "SEARCH accounts USING COVERING INDEX sqlite_autoindex_accounts_2 (skeleton=?)"),
+    ];
+    for (sql, wanted) in table {
+        let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let nothing = vec![rusqlite::types::Null; statement.parameter_count()];
+        let steps = statement.query_map(rusqlite::params_from_iter(nothing), |row| row.get::<_, String>(3)).unwrap();
+        assert_eq!(steps.collect::<Result<Vec<_>, _>>().unwrap().join("; "), wanted, "{sql}");
+    }
+}
+
+#[test]
+fn old_nonces_go_but_for_the_newest_of_each_account() {
+    let conn = Connection::open_in_memory().unwrap();
+    migrate::MIGRATIONS.iter().for_each(|sql| conn.execute_batch(sql).unwrap());
+    let day = 24 * 60 * 60 * 1000;
+    let now = 10 * day;
+    let mut insert = conn.prepare(log::INSERT_NONCE).unwrap();
+    let mut put =
+        |author: i64, room: i64, n: i64, time: i64| insert.execute((author, room, format!("{n}"), n, time)).unwrap();
+    for n in 0..1500 {
+        put(1, n % 7, n, n); // all old: the newest 1000 stay
+        put(2, 1, n, now - n); // all new
+        put(-1, 1, n, if n % 2 == 0 { 5 } else { now });
+    }
+    (0..900).for_each(|n| _ = put(3, 1, n, n)); // old, but few
+    let (mut cursor, mut steps) = (None, 0);
+    loop {
+        let (keys, next) = nonces::stale(&conn, cursor, Time(now)).unwrap();
+        assert!(keys.len() <= nonces::STEP);
+        nonces::delete(&conn, &keys).unwrap();
+        steps += 1;
+        cursor = next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert!(steps >= 1250 / nonces::STEP);
+    let count = |author: i64| {
+        conn.query_row("SELECT count(*), min(time) FROM nonces WHERE author = ?1", [author], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })
+        .unwrap()
+    };
+    assert_eq!([count(1), count(2), count(-1), count(3)], [(1000, 500), (1500, now - 1499), (750, now), (900, 0)]);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_is_an_error_and_no_panic() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    it.append(said(room, 1, "x")).await;
+    let conn = Connection::open(folder.path().join("snakk.db")).unwrap();
+    for sql in
+        ["UPDATE entries SET kind = 77", "UPDATE entries SET kind = 1, body = '{'", "UPDATE rooms SET kind = 'odd'"]
+    {
+        conn.execute_batch(sql).unwrap();
+    }
+    assert!(matches!(it.store.entries(room, Seq(0), Seq(9), most(9)).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(it.store.rooms().await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn the_log_does_not_grow_for_ever() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    let long = "x".repeat(8000);
+    for _ in 0..60 {
+        it.append_all((0..100).map(|_| said(room, 1, &long)).collect()).await;
+    }
+    let log = fs::metadata(folder.path().join("snakk.db-wal")).unwrap().len();
+    assert!(log < 48 << 20, "{log} bytes");
+    it.store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_store_still_writes_what_waits() {
+    let (folder, store) = open_new();
+    let it = Subject::new(store);
+    let room = it.room("a").await;
+    it.push((0..10).map(|_| Write::Append(said(room, 1, "x"))).collect()).await;
+    let Subject { store, mut settled, .. } = it;
+    drop(store);
+    let mut count = 0;
+    while let Some(batch) = settled.recv().await {
+        count += batch.len();
+    }
+    assert_eq!(count, 10);
+    let _ = folder;
+}
+
+mod model {
+    //! The same random operations on SQLite and on maps give the same answers.
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Anchor, MemberChange, RoomRole, UserId};
+    use crate::store::contract::member;
+    use crate::store::{MemoryStore, Most};
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        /// Room, author, nonce, time; together in one batch.
+        Say(Vec<(i64, i64, Option<u8>, i64)>),
+        Member(i64, i64, bool, Option<RoomRole>),
+        Room(u8, Option<i64>),
+        Register(u8),
+        Reopen,
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let role = proptest::option::of(prop_oneof![Just(RoomRole::Member), Just(RoomRole::Owner)]);
+        prop_oneof![
+            8 => proptest::collection::vec((1..5_i64, -2..4_i64, proptest::option::of(0..6_u8), 0..100_i64), 1..8).prop_map(Op::Say),
+            4 => (1..5_i64, -1..4_i64, any::<bool>(), role).prop_map(|(r, u, j, role)| Op::Member(r, u, j, role)),
+            2 => (0..5_u8, proptest::option::of(-1..4_i64)).prop_map(|(n, owner)| Op::Room(n, owner)),
+            2 => (0..5_u8).prop_map(Op::Register),
+            1 => Just(Op::Reopen),
+        ]
+    }
+
+    async fn apply<S: Store>(it: &mut Subject<S>, op: &Op, generations: &mut BTreeMap<i64, u64>) -> String {
+        let outcomes = match op {
+            Op::Say(said_by) => {
+                let append = |(room, author, n, time): &(i64, i64, Option<u8>, i64)| {
+                    let plain = said(RoomId(*room), *author, "hello");
+                    let generation = generations.get(room).copied().unwrap_or(0);
+                    let nonce = n.map(|n| n.to_string().into());
+                    Append { time: Time(*time), nonce, generation, ..plain }
+                };
+                let appends = said_by.iter().map(append).collect();
+                it.append_all(appends).await
+            }
+            Op::Member(room, user, join, role) => {
+                let change = if *join { MemberChange::Join } else { MemberChange::Leave };
+                let generation = generations.get(room).copied().unwrap_or(0);
+                vec![it.append(Append { generation, ..member(RoomId(*room), *user, change, *role) }).await]
+            }
+            Op::Room(name, owner) => return format!("{:?}", it.create(&format!("room{name}"), *owner).await),
+            Op::Register(name) => {
+                return format!("{:?}", it.register(&format!("User{name}"), &format!("s{}", name / 2)).await);
+            }
+            Op::Reopen => return String::new(),
+        };
+        // Batches may be cut differently, and then failures name different generations; the newest one counts.
+        let shown = outcomes.iter().map(|outcome| match outcome {
+            Outcome::Failed { .. } => "failed".into(),
+            other => format!("{other:?}"),
+        });
+        let shown: Vec<String> = shown.collect();
+        if let (Op::Member(room, ..), Some(Outcome::Failed { generation, .. })) = (op, outcomes.last()) {
+            generations.insert(*room, *generation);
+        }
+        if let Op::Say(said_by) = op {
+            for ((room, ..), outcome) in said_by.iter().zip(&outcomes) {
+                if let Outcome::Failed { generation, .. } = outcome {
+                    generations.insert(*room, *generation);
+                }
+            }
+        }
+        shown.join("\n")
+    }
+
+    async fn view<S: Store>(store: &S) -> String {
+        let mut rooms = store.rooms().await.unwrap();
+        rooms.iter_mut().for_each(|room| room.members.sort());
+        let mut seen = format!("{rooms:?}");
+        for room in 0..6 {
+            let room = RoomId(room);
+            for (anchor, first, most) in [
+                (Anchor::Newest, 1, Most { entries: 3, bytes: 1000 }),
+                (Anchor::Newest, 4, Most { entries: 100, bytes: 500 }),
+                (Anchor::Before(Seq(5)), 2, most(2)),
+                (Anchor::After(Seq(2)), 1, most(4)),
+                (Anchor::Around(Seq(6)), 3, most(5)),
+            ] {
+                seen += &format!("{:?}", store.messages(room, anchor, Seq(first), most).await.unwrap());
+            }
+            seen += &format!("{:?}", store.entries(room, Seq(1), Seq(9), most(100)).await.unwrap());
+            seen += &format!("{:?}", store.members(room, "user1", 2).await.unwrap());
+        }
+        for user in -1..5 {
+            let mut memberships = store.memberships(UserId(user)).await.unwrap();
+            memberships.sort_by_key(|membership| membership.room);
+            seen += &format!("{memberships:?}");
+            seen += &format!("{:?}", store.account(&format!("user{user}")).await.unwrap());
+            seen += &format!("{:?}", store.is_taken(&format!("s{user}")).await.unwrap());
+        }
+        seen
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn sqlite_answers_like_maps(ops in proptest::collection::vec(op(), 1..60)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let folder = tempfile::tempdir().unwrap();
+                let options = Options { durability: Durability::Normal, ..Options::new(folder.path().join("snakk.db")) };
+                let mut plain = Subject::new(MemoryStore::new());
+                let mut real = Subject::new(SqliteStore::open(options.clone()).unwrap());
+                let (mut here, mut there) = (BTreeMap::new(), BTreeMap::new());
+                for op in &ops {
+                    if matches!(op, Op::Reopen) {
+                        real.store.close().await.unwrap();
+                        real = Subject::new(SqliteStore::open(options.clone()).unwrap());
+                        // Generations begin anew with the process.
+                        there.clear();
+                        continue;
+                    }
+                    assert_eq!(apply(&mut plain, op, &mut here).await, apply(&mut real, op, &mut there).await, "{op:?}");
+                }
+                assert_eq!(view(&plain.store).await, view(&real.store).await);
+                real.store.close().await.unwrap();
+            });
+        }
+    }
+}

@@ -84,6 +84,8 @@ pub(super) fn run(parts: Parts) {
         files,
         pages,
         restarted: Instant::now(),
+        complained: None,
+        silent: 0,
         heads: Heads::default(),
         generations: Generations::default(),
         keeper,
@@ -111,10 +113,10 @@ pub(super) fn run(parts: Parts) {
     for thread in threads {
         let _ = thread.join();
     }
-    if let Some(conn) = conn.filter(|_| !panicked) {
-        if let Err(error) = stop_cleanly(conn) {
-            tracing::error!(reason = %error, "the database was not closed cleanly; the next start will check it");
-        }
+    if let Some(conn) = conn.filter(|_| !panicked)
+        && let Err(error) = stop_cleanly(conn)
+    {
+        tracing::error!(reason = %error, "the database was not closed cleanly; the next start will check it");
     }
     drop(lock);
     closed.send_replace(true);
@@ -166,6 +168,9 @@ struct Writer {
     pages: Arc<AtomicU32>,
     /// When the log was last begun anew.
     restarted: Instant,
+    /// When the log file (of tracing) last heard of a failure, and how many batches failed since.
+    complained: Option<Instant>,
+    silent: u64,
     heads: Heads,
     generations: Generations,
     keeper: blocking::SyncSender<Task>,
@@ -208,10 +213,11 @@ impl Writer {
             })
             .and_then(|()| self.seams.before_commit())
             .and_then(|()| conn.prepare_cached("COMMIT")?.execute([]).map(|_| ()));
-        if result.is_err() && !conn.is_autocommit() {
-            if let Err(error) = conn.execute_batch("ROLLBACK") {
-                tracing::error!(reason = %error, "a transaction could not be rolled back");
-            }
+        if result.is_err()
+            && !conn.is_autocommit()
+            && let Err(error) = conn.execute_batch("ROLLBACK")
+        {
+            tracing::error!(reason = %error, "a transaction could not be rolled back");
         }
         result
     }
@@ -252,7 +258,11 @@ impl Writer {
     }
 
     fn failed(&mut self, error: rusqlite::Error) -> StoreError {
-        tracing::error!(reason = %error, "a batch could not be stored");
+        self.silent += 1;
+        if self.complained.is_none_or(|last| last.elapsed() >= RETRY) {
+            tracing::error!(reason = %error, batches = self.silent, "what was to be stored could not be stored");
+            (self.complained, self.silent) = (Some(Instant::now()), 0);
+        }
         let code = error.sqlite_error_code();
         let error = StoreError::unavailable(error);
         match code {
@@ -329,10 +339,10 @@ fn store(
             Write::CreateAccount(account, _) => Fate::Account(accounts::create(conn, account)?),
         });
         // Those behind it in this batch must not pass it.
-        if let (Write::Append(append), Some(Fate::Failed(error))) = (&queued.write, fates.last()) {
-            if !matches!(error, StoreError::Behind) {
-                generations.fail(append.room, append.generation);
-            }
+        if let (Write::Append(append), Some(Fate::Failed(error))) = (&queued.write, fates.last())
+            && !matches!(error, StoreError::Behind)
+        {
+            generations.fail(append.room, append.generation);
         }
     }
     appender.finish()
