@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use snakk::Server;
+use snakk::store::memory::{Faults, MemoryStore};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::load::{Fate, Follower, Link, Load, Post, Seen, again, check, check_database, whole_history, whole_log};
-use crate::support::daemon::FREE;
-use crate::support::server::PASSWORD;
-use crate::support::{Daemon, Dice, Value, daemon, json, server, within};
+use crate::support::daemon::{FREE, Setup};
+use crate::support::server::{self, PASSWORD};
+use crate::support::{Daemon, Dice, Value, daemon, json, within};
 
 #[tokio::test]
 async fn a_killed_daemon_has_kept_all_that_it_acknowledged() {
@@ -76,7 +78,8 @@ async fn a_repeat_by_nonce_settles_what_became_of_posts_whose_answers_were_lost(
     let mut dice = Dice::new();
     let mut daemon = daemon().await;
     let mut posts: Vec<Post> = Vec::new();
-    for (number, (guest, kill)) in [(false, false), (true, false), (false, true), (true, true)].into_iter().enumerate() {
+    for (number, (guest, kill)) in [(false, false), (true, false), (false, true), (true, true)].into_iter().enumerate()
+    {
         let (poster, mut link) = Poster::new(daemon.address(), &format!("poster-{number}"), guest).await;
         link.ask(json!({"request": "join", "room": "lobby"})).await.expect("an answer");
         link.ask(json!({"request": "unfollow", "room": "lobby"})).await.expect("an answer");
@@ -214,7 +217,11 @@ async fn follow_by_fits(address: SocketAddr, number: usize, mut ended: watch::Re
                 Ok(()) = ended.changed() => {}
             }
         }
-        if dice.below(2) == 0 { link.reset() } else { drop(link) }
+        if dice.below(2) == 0 {
+            link.reset()
+        } else {
+            drop(link)
+        }
         if number >= 6 && connections == 2 {
             within("the end", ended.wait_for(Option::is_some)).await.expect("it comes");
         }
@@ -260,12 +267,13 @@ async fn a_join_at_any_moment_answers_first_and_then_tells_everything_from_there
     let daemon = daemon().await;
     let load = Load::start(daemon.address(), "load", 16, &["lobby"]).await;
     let mut dice = Dice::new();
-    let mut head = 0;
+    let mut head = 0_u64;
     let mut link = Link::guest(daemon.address(), "joiner").await.expect("a connection");
-    for round in 0..300 {
+    for round in 0..200 {
         let (mut request, id) = (json!({"request": "join", "room": "lobby"}), format!("join {round}"));
         request["id"] = id.as_str().into();
-        let (since, backlog) = (head - dice.below(head as usize + 1) as u64, dice.below(50) as u64);
+        // Some of it is in the memory of the daemon, and some only on its disk.
+        let (since, backlog) = (head.saturating_sub(dice.below(1500) as u64), dice.below(50) as u64);
         match round % 3 {
             0 => request["since"] = since.into(),
             1 => request["backlog"] = backlog.into(),
@@ -307,7 +315,7 @@ async fn a_join_at_any_moment_answers_first_and_then_tells_everything_from_there
 }
 
 /// The daemon under a limit on the size of its files, which is a disk that fills up.
-async fn on_a_small_disk(setup: crate::support::daemon::Setup, blocks: u32) -> Daemon {
+async fn on_a_small_disk(setup: Setup, blocks: u32) -> Daemon {
     let (config, data) = (setup.dir().join("snakk.toml"), setup.data_dir());
     std::fs::write(&config, FREE).expect("a configuration");
     let mut command = Command::new("/bin/sh");
@@ -371,6 +379,76 @@ async fn a_full_disk_is_told_reading_goes_on_and_posting_comes_back_by_itself() 
     let daemon = daemon.again().await;
     check(daemon.address(), &posts, &[seen]).await;
     poster.back(daemon.address()).await;
+}
+
+#[tokio::test]
+async fn numbers_go_on_without_a_gap_behind_commits_that_failed() {
+    // Which commits fail and are lost, and which fail and are there nevertheless.
+    let faults = Faults { lost: (20..40).chain(60..61).collect(), kept: (50..55).collect() };
+    let server = Server::builder(server::free()).store(MemoryStore::with_faults(faults)).start();
+    let server = within("the start", server).await.expect("a server");
+    let address = server.local_addrs()[0];
+    let follower = Follower::start(address, "follower", "lobby").await;
+    let (_, mut link) = Poster::new(address, "poster", false).await;
+    link.ask(json!({"request": "join", "room": "lobby"})).await.expect("an answer");
+    let mut posts: Vec<Post> = Vec::new();
+    let mut failed = 0;
+    for id in 0..80 {
+        posts.push(Post::new("lobby", format!("text {id}"), format!("nonce {id}")));
+        let answer = link.ask(posts[id].request(id)).await.expect("an answer");
+        posts[id].answered(&answer);
+        failed += usize::from(posts[id].fate == Fate::Unknown);
+    }
+    assert!((20..=26).contains(&failed), "{failed}");
+    for (id, post) in posts.iter_mut().enumerate() {
+        let answer = link.ask(post.request(id)).await.expect("an answer");
+        post.answered(&answer);
+        assert!(matches!(post.fate, Fate::Acknowledged(_)), "{answer}");
+    }
+    // The log in the order of the numbers, and each once: also for whoever was there all the time.
+    check(address, &posts, &[]).await;
+    within("the stop", server.shutdown()).await.expect("a clean stop");
+    let seen = follower.ended().await;
+    assert_eq!(seen.entries.iter().filter(|(event, ..)| event == "message").count(), 80);
+}
+
+#[tokio::test]
+async fn commits_that_fail_under_load_leave_neither_gaps_nor_doubles() {
+    let mut dice = Dice::new();
+    for _ in 0..3 {
+        let mut faults = Faults::default();
+        for commit in 30..2000 {
+            match dice.below(6) {
+                0 => _ = faults.lost.insert(commit),
+                1 => _ = faults.kept.insert(commit),
+                _ => {}
+            }
+        }
+        let server = Server::builder(server::free()).store(MemoryStore::with_faults(faults)).start();
+        let server = within("the start", server).await.expect("a server");
+        let address = server.local_addrs()[0];
+        let mut load = Load::start(address, "load", 8, &["one", "two"]).await;
+        let followers =
+            [Follower::start(address, "follower-1", "one").await, Follower::start(address, "follower-2", "two").await];
+        load.acknowledged(3000).await;
+        let ledger = load.stop().await;
+        assert!(ledger.posts.iter().any(|post| post.fate == Fate::Unknown), "something failed");
+        // What was stored although it seemed to fail is told at the latest with what is stored next.
+        let mut link = Link::guest(address, "last").await.expect("a connection");
+        for room in ["one", "two"] {
+            link.ask(json!({"request": "join", "room": room})).await.expect("an answer");
+            let last = json!({"request": "message", "room": room, "text": "last", "nonce": "last"});
+            while link.ask(last.clone()).await.expect("an answer").get("error").is_some() {}
+        }
+        let mut ledger = ledger;
+        ledger.posts.extend(["one", "two"].map(|room| Post::new(room, "last".into(), "last".into())));
+        check(address, &ledger.posts, &[]).await;
+        let logs = [whole_log(address, "one").await, whole_log(address, "two").await];
+        within("the stop", server.shutdown()).await.expect("a clean stop");
+        for (follower, log) in followers.into_iter().zip(logs) {
+            assert_eq!(follower.ended().await.entries, log);
+        }
+    }
 }
 
 #[tokio::test]

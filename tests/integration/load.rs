@@ -243,13 +243,13 @@ async fn send(
     }
 }
 
-/// An entry of a room's log: what it is, who made it, and the text if it is a message.
+/// An entry of a room's log: what it is, who made it, and what it says or changes.
 pub(crate) type Line = (String, String, String);
 
 /// An entry, with its number; none where this is no entry.
 pub(crate) fn entry(object: &Value) -> Option<(u64, Line)> {
     let word = |key: &str| object[key].as_str().unwrap_or_default().to_owned();
-    Some((object["seq"].as_u64()?, (word("event"), word("from"), word("text"))))
+    Some((object["seq"].as_u64()?, (word("event"), word("from"), word("text") + &word("change"))))
 }
 
 /// What somebody saw of a room: the first entries of its log, without a gap and each once.
@@ -345,7 +345,8 @@ pub(crate) async fn whole_history(address: SocketAddr, room: &str) -> BTreeMap<u
 /// Checks that the log has every acknowledged post once, with its text and at its number; every other at most once, the
 /// refused ones never; that history and log say the same; and that everybody saw what the log holds.
 pub(crate) async fn check(address: SocketAddr, posts: &[Post], seen: &[Seen]) {
-    let rooms: HashSet<&str> = posts.iter().map(|post| &*post.room).chain(seen.iter().map(|seen| &*seen.room)).collect();
+    let rooms: HashSet<&str> =
+        posts.iter().map(|post| &*post.room).chain(seen.iter().map(|seen| &*seen.room)).collect();
     for room in rooms {
         let log = whole_log(address, room).await;
         let messages: BTreeMap<u64, String> = (1..)
@@ -353,7 +354,11 @@ pub(crate) async fn check(address: SocketAddr, posts: &[Post], seen: &[Seen]) {
             .filter(|(_, (event, _, _))| event == "message")
             .map(|(seq, (_, _, text))| (seq, text.clone()))
             .collect();
-        assert!(messages == whole_history(address, room).await, "history and log of {room} differ");
+        let history = whole_history(address, room).await;
+        if let Some(seq) = messages.keys().chain(history.keys()).find(|seq| messages.get(seq) != history.get(seq)) {
+            let (log, history) = (messages.get(seq), history.get(seq));
+            panic!("number {seq} of {room} is {log:?} in the log, and {history:?} in the history");
+        }
         let mut places: HashMap<&str, Vec<u64>> = HashMap::new();
         for (seq, text) in &messages {
             places.entry(text).or_default().push(*seq);
@@ -365,7 +370,7 @@ pub(crate) async fn check(address: SocketAddr, posts: &[Post], seen: &[Seen]) {
                 Fate::Unknown => places.len() <= 1,
                 Fate::Refused => places.is_empty(),
             };
-            assert!(good, "{post:?} is at {places:?} of {room}");
+            assert!(good, "{} is {:?}, and at {places:?} of {room}", post.nonce, post.fate);
         }
         assert!(places.is_empty(), "nobody has said {places:?}");
         for seen in seen.iter().filter(|seen| seen.room == room) {

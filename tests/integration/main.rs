@@ -3,6 +3,9 @@
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
 mod durability;
+mod embed;
 mod load;
+mod plans;
+mod slow_reader;
 mod startup;
 mod support;

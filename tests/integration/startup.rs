@@ -139,7 +139,11 @@ async fn each_refusal_has_its_exit_code_and_leaves_nothing_behind() {
     }
     for args in [&["--help"][..], &["--version"], &["check", "--help"]] {
         let ended = place.run(args).await;
-        assert_eq!((ended.code, ended.stdout.contains("snakkd"), ended.stderr.as_str()), (Some(0), true, ""), "{args:?}");
+        assert_eq!(
+            (ended.code, ended.stdout.contains("snakkd"), ended.stderr.as_str()),
+            (Some(0), true, ""),
+            "{args:?}"
+        );
     }
     assert_eq!(files(place.0.path()), before);
 }
