@@ -5,12 +5,17 @@
 mod accounts;
 mod course;
 mod docs;
+mod durability;
+mod embed;
 mod framing;
 mod layers;
 mod limits;
+mod load;
 mod native;
+mod plans;
 mod posting;
 mod rooms;
+mod slow_reader;
 mod startup;
 mod support;
 mod terminal;

@@ -96,6 +96,11 @@ impl Setup {
         command.arg("--config").arg(config).arg("--data-dir").arg(self.data_dir()).args(["--listen", &self.listen]);
         command.args(&self.args).current_dir(self.dir.path());
         command.env_clear().env("HOME", self.dir.path()).envs(self.env.iter().map(|(name, value)| (name, value)));
+        self.spawn_by(command)
+    }
+
+    /// Starts it by a command of one's own, which decides everything; for tests of arguments and of the environment.
+    pub(crate) fn spawn_by(self, mut command: Command) -> Daemon {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         Daemon::of(child.expect("snakkd can be started"), self)
     }
@@ -108,11 +113,7 @@ impl IntoFuture for Setup {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let mut daemon = self.spawn();
-            let listening = within("a line on which address snakkd listens", daemon.line()).await;
-            let Some(line) = listening else { panic!("snakkd does not start:\n{}", daemon.stderr()) };
-            let address = line.strip_prefix("listening on ").and_then(|line| line.strip_suffix(" (tcp)"));
-            let address = address.and_then(|address| address.parse().ok());
-            daemon.address = Some(address.unwrap_or_else(|| panic!("snakkd says {line:?}")));
+            daemon.listens().await;
             daemon
         })
     }
@@ -156,6 +157,15 @@ impl Daemon {
             exited.send_replace(status);
         });
         Daemon { setup, pid, address: None, lines, stderr, exit }
+    }
+
+    /// Waits until it says where it listens.
+    pub(crate) async fn listens(&mut self) {
+        let listening = within("a line on which address snakkd listens", self.line()).await;
+        let Some(line) = listening else { panic!("snakkd does not start:\n{}", self.stderr()) };
+        let address = line.strip_prefix("listening on ").and_then(|line| line.strip_suffix(" (tcp)"));
+        let address = address.and_then(|address| address.parse().ok());
+        self.address = Some(address.unwrap_or_else(|| panic!("snakkd says {line:?}")));
     }
 
     /// Where it listens.

@@ -23,7 +23,8 @@ use std::future::Future;
 use std::panic::Location;
 use std::time::Duration;
 
-pub(crate) use daemon::daemon;
+pub(crate) use daemon::{Daemon, daemon};
+pub(crate) use serde_json::{Value, json};
 pub(crate) use server::{TestServer, server};
 pub(crate) use wire::Wire;
 
