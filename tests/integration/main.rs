@@ -2,6 +2,7 @@
 //!
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
+mod client;
 mod durability;
 mod embed;
 mod load;
