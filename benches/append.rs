@@ -1,6 +1,6 @@
 //! How fast messages become durable: batches of one size, pushed, committed, settled; and how long opening takes.
 //!
-//! `cargo bench --bench append [-- ROOMS]`. CPU is that of the whole process, so of the pushing thread too.
+//! `cargo bench --bench append [-- ROOMS..]`. CPU is that of the whole process, so of the pushing thread too.
 
 use std::path::Path;
 use std::sync::Arc;

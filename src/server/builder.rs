@@ -19,8 +19,8 @@ use crate::server::StartError;
 use crate::server::accept::Door;
 use crate::server::options;
 use crate::server::running::{Server, ServerParts};
-use crate::store::{Store, StoreError};
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
 
 /// What a server is to be, before it is started.
 ///

@@ -8,6 +8,7 @@ mod error;
 mod options;
 mod running;
 
+pub use crate::store::sqlite::OpenError;
 pub use builder::Builder;
 pub use error::StartError;
 pub use running::{Server, Shutdown};

@@ -2,11 +2,22 @@
 //!
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
+mod accounts;
 mod client;
+mod course;
+mod docs;
 mod durability;
 mod embed;
+mod framing;
+mod layers;
+mod limits;
 mod load;
+mod native;
 mod plans;
+mod posting;
+mod rooms;
 mod slow_reader;
 mod startup;
 mod support;
+mod terminal;
+mod transcripts;

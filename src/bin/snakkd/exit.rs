@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use snakk::StartError;
 use snakk::config::ConfigErrors;
-use snakk::store::sqlite::OpenError;
+use snakk::server::OpenError;
 
 /// Something failed.
 pub(crate) const FAILURE: u8 = 1;

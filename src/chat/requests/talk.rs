@@ -21,16 +21,17 @@ pub(super) struct Draft {
 }
 
 /// Says something: checked, put into the queue, and answered after its commit. The session goes on meanwhile.
-pub(super) fn message(session: &Arc<Session>, person: Arc<Person>, tag: Tag, draft: Draft) -> Asking {
+pub(super) fn message(session: &Arc<Session>, person: Arc<Person>, tag: Tag, mut draft: Draft) -> Asking {
     let chat = &session.chat;
-    let (room, message) = match check(session, &person, &draft) {
+    let nonce = draft.nonce.take();
+    let (room, message) = match check(session, &person, draft) {
         Ok(checked) => checked,
         Err(refusal) => return done(session, tag, Err(refusal)),
     };
     let taken = person.floods().talk.take(chat.talk_rate(), Instant::now());
     if let Err(retry_after) = taken {
         let refusal = Refusal::rate_limited(retry_after);
-        return match draft.nonce {
+        return match nonce {
             // A repeat is free, but whether it is one only the store knows.
             Some(nonce) => Asking::Later(Box::pin(repeat(Arc::clone(session), person, tag, room, nonce, refusal))),
             None => done(session, tag, Err(refusal)),
@@ -39,14 +40,14 @@ pub(super) fn message(session: &Arc<Session>, person: Arc<Person>, tag: Tag, dra
     let bytes = message.text.as_str().len();
     match chat.store.queue().try_reserve(bytes) {
         Some(place) => {
-            post(session, &person, tag, &room, message, draft.nonce, place);
+            post(session, &person, tag, &room, message, nonce, place);
             Asking::Done(Next::Ask)
         }
         None => {
             let session = Arc::clone(session);
             Asking::Later(Box::pin(async move {
                 match session.chat.store.queue().reserve(bytes).await {
-                    Ok(place) => post(&session, &person, tag, &room, message, draft.nonce, place),
+                    Ok(place) => post(&session, &person, tag, &room, message, nonce, place),
                     Err(error) => session.answer(tag, Err(unavailable(&error))),
                 }
                 Next::Ask
@@ -56,7 +57,7 @@ pub(super) fn message(session: &Arc<Session>, person: Arc<Person>, tag: Tag, dra
 }
 
 /// The first refusal that applies, or what is to be posted where.
-fn check(session: &Session, person: &Person, draft: &Draft) -> Result<(Arc<Room>, Message), Refusal> {
+fn check(session: &Session, person: &Person, draft: Draft) -> Result<(Arc<Room>, Message), Refusal> {
     let room = seen(&session.chat, &draft.room)?;
     let first = {
         let ledger = room.ledger();
@@ -68,7 +69,7 @@ fn check(session: &Session, person: &Person, draft: &Draft) -> Result<(Arc<Room>
     {
         return Err(Refusal::from(Code::NoSuchMessage).about("reply_to"));
     }
-    let text = Text::parse(draft.text.clone(), session.chat.options.limits.max_text_bytes).map_err(bad_text)?;
+    let text = Text::parse(draft.text, session.chat.options.limits.max_text_bytes).map_err(bad_text)?;
     Ok((room, Message { text, reply_to: draft.reply_to, action: draft.action }))
 }
 

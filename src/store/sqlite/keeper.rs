@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -16,15 +17,19 @@ pub(super) enum Task {
     Checkpoint,
 }
 
-/// After what did not work, the same is not tried again for so long.
-pub(super) const PAUSE: Duration = Duration::from_millis(200);
 /// How often old nonces are looked for.
 const NONCES_EVERY: Duration = Duration::from_secs(3600);
 /// How often a step of that is taken, while there is something to delete.
 const NONCES_STEP: Duration = Duration::from_secs(1);
 
 /// Works until the writer lets go of its end.
-pub(super) fn run(path: &Path, conn: &Connection, tasks: &Receiver<Task>, stale: &SyncSender<Vec<nonces::Key>>) {
+pub(super) fn run(
+    path: &Path,
+    conn: &Connection,
+    turn: &Mutex<()>,
+    tasks: &Receiver<Task>,
+    stale: &SyncSender<Vec<nonces::Key>>,
+) {
     let mut next = Instant::now() + NONCES_EVERY;
     let mut cursor = None;
     let mut found = Vec::new();
@@ -32,6 +37,7 @@ pub(super) fn run(path: &Path, conn: &Connection, tasks: &Receiver<Task>, stale:
     loop {
         match tasks.recv_timeout(next.saturating_duration_since(Instant::now())) {
             Ok(Task::Checkpoint) => {
+                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
                 // (busy, pages in the log, pages of them in the database)
                 let result: rusqlite::Result<(bool, i64, i64)> =
                     conn.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").and_then(|mut checkpoint| {

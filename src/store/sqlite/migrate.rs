@@ -20,8 +20,8 @@ pub(super) fn newest(migrations: &[&str]) -> i64 {
 }
 
 /// Puts a new database into the place of the empty file that is locked. It appears there whole or not at all, whenever we
-/// are killed: it is made beside it, and then moved. Until then the lock on the empty file keeps others away.
-pub(super) fn create(path: &Path, empty: Lock, migrations: &[&str]) -> Result<Lock, OpenError> {
+/// are killed: it is made beside it, marked as open, and then moved. Until then the lock on the empty file keeps others away.
+pub(super) fn create(path: &Path, empty: Lock, migrations: &[&str], marker: &str) -> Result<Lock, OpenError> {
     let log = beside(path, "-wal");
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         return Err(OpenError::damaged(path, format!("it is empty, and the log {} is not", log.display())));
@@ -35,15 +35,15 @@ pub(super) fn create(path: &Path, empty: Lock, migrations: &[&str]) -> Result<Lo
         }
     }
     let lock = Lock::create(&new).map_err(cannot)?;
-    fill(&new, migrations).map_err(|error| OpenError::sqlite(path, error))?;
+    fill(&new, migrations, marker).map_err(|error| OpenError::sqlite(path, error))?;
     lock.file.sync_all().map_err(cannot)?;
     fs::rename(&new, path).map_err(cannot)?;
-    // The folder is synced together with the first log that SQLite makes in it, before anything is acknowledged.
+    sync_folder(path).map_err(cannot)?;
     drop(empty);
     Ok(lock)
 }
 
-fn fill(path: &Path, migrations: &[&str]) -> rusqlite::Result<()> {
+fn fill(path: &Path, migrations: &[&str], marker: &str) -> rusqlite::Result<()> {
     let mut secret = [0_u8; 32];
     getrandom::fill(&mut secret).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.to_string().into()))?;
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -54,6 +54,7 @@ fn fill(path: &Path, migrations: &[&str]) -> rusqlite::Result<()> {
     conn.pragma_update(None, "user_version", newest(migrations))?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)?;
     conn.execute("INSERT INTO meta (key, value) VALUES ('secret', ?1)", [&secret[..]])?;
+    conn.execute("INSERT INTO meta (key, value) VALUES ('running', ?1)", [marker])?;
     conn.execute_batch("COMMIT")?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.close().map_err(|(_, error)| error)
@@ -100,7 +101,12 @@ fn copy(path: &Path, conn: &Connection, version: i64) -> Result<PathBuf, OpenErr
     conn.execute("VACUUM INTO ?1", [name]).map_err(|error| OpenError::sqlite(path, error))?;
     file.sync_all().map_err(cannot)?;
     fs::rename(&partial, &copy).map_err(cannot)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(cannot)?;
+    sync_folder(path).map_err(cannot)?;
     Ok(copy)
+}
+
+/// Makes the name of a file last.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }

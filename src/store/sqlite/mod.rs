@@ -112,8 +112,9 @@ impl SqliteStore {
         let cannot = |error: std::io::Error| OpenError::cannot_open(given, error);
         // SQLite names the log after the file that a symbolic link leads to, and so do we.
         let path = fs::canonicalize(given).map_err(cannot)?;
+        let marker = format!("{} {}", options.durability.as_str(), seams.boot_id);
         let (lock, found) = if lock.file.metadata().map_err(cannot)?.len() == 0 {
-            (migrate::create(&path, lock, migrations)?, None)
+            (migrate::create(&path, lock, migrations, &marker)?, None)
         } else {
             let found = inspect::inspect(&path, &lock, migrate::newest(migrations))?;
             (lock, Some(found))
@@ -125,8 +126,9 @@ impl SqliteStore {
         if let Some(found) = found.as_ref().filter(|found| found.version < migrate::newest(migrations)) {
             migrate::migrate(&path, &conn, found.version, migrations)?;
         }
-        let unclean = found.and_then(|found| found.unclean);
-        begin(&conn, options.durability, unclean.as_deref(), &seams).map_err(failed)?;
+        if let Some(found) = found {
+            begin(&conn, &marker, found.unclean.as_deref(), &seams).map_err(failed)?;
+        }
         let secret = rooms::meta(&conn, "secret").map_err(failed)?;
         let secret = secret.ok_or_else(|| OpenError::damaged(&path, "it has no secret"))?;
         conn.pragma_update(None, "synchronous", synchronous(options.durability)).map_err(failed)?;
@@ -137,9 +139,11 @@ impl SqliteStore {
         let (keeper, tasks) = blocking::sync_channel(1);
         let (stale_keys, stale) = blocking::sync_channel(1);
         let name = path.clone();
+        let turn = Arc::new(Mutex::new(()));
+        let keeping_turn = Arc::clone(&turn);
         let thread = thread::Builder::new()
             .name("snakk-keeper".into())
-            .spawn(move || keeper::run(&name, &keeping, &tasks, &stale_keys))
+            .spawn(move || keeper::run(&name, &keeping, &keeping_turn, &tasks, &stale_keys))
             .inspect_err(|_| readers.close());
         threads.push(thread.map_err(cannot)?);
 
@@ -159,6 +163,7 @@ impl SqliteStore {
             readers: Arc::clone(&readers),
             threads,
             keeper,
+            turn,
             stale,
             commits: Arc::clone(&commits),
             closed: closing,
@@ -182,7 +187,9 @@ impl Drop for SqliteStore {
 }
 
 /// Marks the database as open by us, durably, in the file itself: whoever looks at it after a crash needs no log to see it.
-fn begin(conn: &Connection, durability: Durability, unclean: Option<&str>, seams: &Seams) -> rusqlite::Result<()> {
+fn begin(conn: &Connection, marker: &str, unclean: Option<&str>, seams: &Seams) -> rusqlite::Result<()> {
+    // The checkpoint syncs, so the commit need not.
+    conn.pragma_update(None, "synchronous", "NORMAL")?;
     conn.execute_batch("BEGIN IMMEDIATE")?;
     if let Some(marker) = unclean {
         let (last, boot) = marker.split_once(' ').unwrap_or((marker, ""));
@@ -193,10 +200,15 @@ fn begin(conn: &Connection, durability: Durability, unclean: Option<&str>, seams
             tracing::warn!(rooms, "the newest entries may be gone, so all rooms have a new epoch");
         }
     }
-    let marker = format!("{} {}", durability.as_str(), seams.boot_id);
     conn.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('running', ?1)", [marker])?;
     conn.execute_batch("COMMIT")?;
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)).map(|_| ())
+    let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy {
+        // Another program is reading; then the marker lasts in the log.
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.execute("UPDATE meta SET value = ?1 WHERE key = 'running'", [marker])?;
+    }
+    Ok(())
 }
 
 fn synchronous(durability: Durability) -> &'static str {

@@ -4,9 +4,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc as blocking;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::store::batch::{Fate, Generations, settle};
 use crate::store::sqlite::inspect::beside;
-use crate::store::sqlite::keeper::{self, Task};
+use crate::store::sqlite::keeper::Task;
 use crate::store::sqlite::lock::{FileId, Lock};
 use crate::store::sqlite::log::{Added, Appender, Heads, nonces};
 use crate::store::sqlite::readers::Readers;
@@ -27,7 +27,9 @@ const CHECKPOINT_PAGES: u32 = 1000;
 /// From so many on (16 MiB), the writer waits for it, so that the log does not grow for ever.
 const RESTART_PAGES: u32 = 4096;
 /// How long the writer waits for readers that stand in the way of that.
-const RESTART_WAIT: Duration = Duration::from_millis(50);
+const RESTART_WAIT: Duration = Duration::from_millis(100);
+/// How long it then leaves them alone.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
 /// How long a statement waits for another program that has the database locked.
 pub(super) const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// After a failing disk, writing is tried again after so long.
@@ -45,6 +47,8 @@ pub(super) struct Parts {
     pub(super) readers: Arc<Readers>,
     pub(super) threads: Vec<JoinHandle<()>>,
     pub(super) keeper: blocking::SyncSender<Task>,
+    /// Held by whoever brings the log into the database.
+    pub(super) turn: Arc<Mutex<()>>,
     pub(super) stale: blocking::Receiver<Vec<nonces::Key>>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) closed: watch::Sender<bool>,
@@ -64,6 +68,7 @@ pub(super) fn run(parts: Parts) {
         readers,
         threads,
         keeper,
+        turn,
         stale,
         commits,
         closed,
@@ -83,12 +88,13 @@ pub(super) fn run(parts: Parts) {
         trouble: None,
         files,
         pages,
-        restarted: Instant::now(),
+        stuck: None,
         complained: None,
         silent: 0,
         heads: Heads::default(),
         generations: Generations::default(),
         keeper,
+        turn,
         stale,
         commits,
         seams,
@@ -166,14 +172,15 @@ struct Writer {
     files: Vec<(PathBuf, FileId)>,
     /// How long the log was at the last commit.
     pages: Arc<AtomicU32>,
-    /// When the log was last begun anew.
-    restarted: Instant,
+    /// When the log could not be begun anew, because somebody was reading it.
+    stuck: Option<Instant>,
     /// When the log file (of tracing) last heard of a failure, and how many batches failed since.
     complained: Option<Instant>,
     silent: u64,
     heads: Heads,
     generations: Generations,
     keeper: blocking::SyncSender<Task>,
+    turn: Arc<Mutex<()>>,
     stale: blocking::Receiver<Vec<nonces::Key>>,
     commits: Arc<AtomicU64>,
     seams: Seams,
@@ -299,15 +306,22 @@ impl Writer {
     /// quiet is never begun anew, so now and then the writer waits a moment for that.
     fn keep_log_short(&mut self) {
         let pages = self.pages.load(Ordering::Relaxed);
-        if pages >= RESTART_PAGES && self.restarted.elapsed() > keeper::PAUSE {
-            self.restarted = Instant::now();
+        if pages >= RESTART_PAGES && self.stuck.is_none_or(|stuck| stuck.elapsed() > RESTART_PAUSE) {
             let Some(conn) = &self.conn else { return };
+            // Only one can do it at a time. For the keeper we wait as long as its disk takes, for others not.
+            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = conn.busy_timeout(RESTART_WAIT);
             let result = checkpoint(conn, "RESTART");
             let _ = conn.busy_timeout(BUSY_WAIT);
             match result {
-                Ok(()) => self.pages.store(0, Ordering::Relaxed),
-                Err(error) => tracing::debug!(pages, reason = %error, "the log could not be begun anew"),
+                Ok(()) => {
+                    self.stuck = None;
+                    self.pages.store(0, Ordering::Relaxed);
+                }
+                Err(error) => {
+                    self.stuck = Some(Instant::now());
+                    tracing::debug!(pages, reason = %error, "the log could not be begun anew");
+                }
             }
         } else if pages >= CHECKPOINT_PAGES {
             let _ = self.keeper.try_send(Task::Checkpoint);

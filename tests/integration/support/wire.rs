@@ -28,6 +28,7 @@ pub(crate) struct Wire {
     aside: VecDeque<Value>,
     said: VecDeque<String>,
     last_id: u64,
+    closed: bool,
 }
 
 /// What came, or did not.
@@ -74,6 +75,7 @@ impl Wire {
             aside: VecDeque::new(),
             said: VecDeque::new(),
             last_id: 0,
+            closed: false,
         })
     }
 
@@ -138,6 +140,21 @@ impl Wire {
         self.expect(json!({"response": "<any>", "error": "<string>", "code": code}))
     }
 
+    /// Waits until somebody is said to have come or gone, and leaves out everything that comes before that.
+    #[track_caller]
+    pub(crate) fn presence(&mut self, user: &str, online: bool) -> impl Future<Output = ()> {
+        let at = Location::caller();
+        async move {
+            let awaited = format!("presence of {user}: {online}");
+            loop {
+                let object = self.object(at, &awaited, true).await;
+                if is_presence(&object) && object["user"] == user && object["online"] == online {
+                    return;
+                }
+            }
+        }
+    }
+
     /// Waits for the next object, whatever it is. Presence is left out.
     #[track_caller]
     pub(crate) fn next(&mut self) -> impl Future<Output = Value> {
@@ -188,9 +205,15 @@ impl Wire {
                 Err(_) => self.fail(at, "awaited any bytes, but nothing came"),
             }
             let now = Instant::now();
+            self.closed = bytes.is_empty();
             self.remember('<', &shown(&bytes));
             (now, bytes)
         }
+    }
+
+    /// Whether [`Wire::read_once`] has come to the end.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Asks, and waits for the answer to just that, which has to be a success. Events that come meanwhile are kept for
@@ -260,6 +283,11 @@ impl Wire {
     #[track_caller]
     pub(crate) fn hear(&mut self, room: &str, text: &str) -> impl Future<Output = Value> {
         self.expect(json!({"event": "message", "room": room, "text": text}))
+    }
+
+    /// What came while the answer to something else was awaited.
+    pub(crate) fn next_kept(&mut self) -> Option<Value> {
+        self.aside.pop_front()
     }
 
     /// Checks that nothing but presence came until now: a ping is answered at once, and answers stand behind the events
@@ -342,6 +370,22 @@ impl Wire {
         }
         panic!("{at}: {} {what}\n  The conversation until then:{before}", self.name)
     }
+}
+
+/// The request to say something.
+pub(crate) fn message(room: &str, text: &str) -> Value {
+    json!({"request": "message", "room": room, "text": text})
+}
+
+/// Lines, each with its newline, to be sent in one go.
+pub(crate) fn lines(requests: impl IntoIterator<Item = Value>) -> String {
+    requests.into_iter().map(|request| format!("{request}\n")).collect()
+}
+
+/// The texts of a page of history.
+pub(crate) fn texts(page: &Value) -> Vec<&str> {
+    let messages = page["messages"].as_array().expect("a list of messages");
+    messages.iter().map(|message| message["text"].as_str().expect("a text")).collect()
 }
 
 fn is_presence(object: &Value) -> bool {
