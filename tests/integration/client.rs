@@ -359,7 +359,8 @@ impl Harm {
 
 /// What does harm on a terminal: a title, a clipboard, a report, a reset, C1, a bell, a backspace, a line from the
 /// beginning, the other direction, tags.
-const HARM: &str = "x\u{1b}]0;owned\u{7}\u{1b}]52;c;aGk=\u{7}\u{1b}[6n\u{1b}c\u{9b}31m\u{8}\u{8}\r\u{202e}\u{2066}\u{e0041}\u{7f}\0y";
+const HARM: &str =
+    "x\u{1b}]0;owned\u{7}\u{1b}]52;c;aGk=\u{7}\u{1b}[6n\u{1b}c\u{9b}31m\u{8}\u{8}\r\u{202e}\u{2066}\u{e0041}\u{7f}\0y";
 
 /// How a proper server answers.
 fn polite(request: &Value) -> Vec<Value> {
@@ -408,12 +409,20 @@ async fn a_hostile_server_cannot_reach_the_terminal() {
     let shut = Person::of(
         Harm::start(|request| match request["request"].as_str() {
             Some("hello") => Some(polite(request)),
-            _ => Some(vec![json!({"response": "login", "id": request["id"], "error": HARM, "code": "bad_credentials"})]),
+            _ => {
+                Some(vec![json!({"response": "login", "id": request["id"], "error": HARM, "code": "bad_credentials"})])
+            }
         })
         .await,
     );
-    let runs: [&[&str]; 6] =
-        [&["tail", "lobby"], &["history", "lobby"], &["rooms"], &["names", "lobby"], &["names"], &["send", "lobby", "x"]];
+    let runs: [&[&str]; 6] = [
+        &["tail", "lobby"],
+        &["history", "lobby"],
+        &["rooms"],
+        &["names", "lobby"],
+        &["names"],
+        &["send", "lobby", "x"],
+    ];
     for who in [&person, &refused, &shut] {
         for args in runs {
             harmless(&who.run(args).await);
@@ -430,7 +439,8 @@ async fn a_hostile_server_cannot_reach_the_terminal() {
 fn harmless(ended: &Ended) {
     let output = ended.lines.join("\n") + &ended.stderr;
     let bad = |c: char| {
-        (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
     };
     assert!(!output.contains(bad), "{output:?}");
     assert!(!ended.stderr.contains("panicked"), "{ended:?}");
