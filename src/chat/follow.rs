@@ -303,7 +303,7 @@ impl Session {
         inner.held = true;
         // The head is read under the lock of the followers: whoever moves it later finds this session among them.
         let mut live = room.live();
-        let head = room.head();
+        let head = room.told_head();
         let known = inner.follows.iter_mut().find(|follow| follow.room.id == room.id);
         let cursor = start(head);
         match known {

@@ -314,6 +314,26 @@ async fn a_join_at_any_moment_answers_first_and_then_tells_everything_from_there
     check(daemon.address(), &ledger.posts, &[]).await;
 }
 
+#[tokio::test]
+async fn a_number_that_anybody_was_told_is_never_beyond_the_head() {
+    let daemon = daemon().await;
+    let mut load = Load::start(daemon.address(), "load", 8, &["lobby"]).await;
+    load.acknowledged(1).await;
+    let mut reader = Link::guest(daemon.address(), "reader").await.expect("a connection");
+    let mut joiner = Link::guest(daemon.address(), "joiner").await.expect("a connection");
+    let history = json!({"request": "history", "room": "lobby", "limit": 1});
+    for _ in 0..1000 {
+        let page = reader.ask(history.clone()).await.expect("an answer");
+        let told = page["messages"][0]["seq"].as_u64().expect("a number");
+        assert_eq!(page["head"], told, "{page}");
+        let answer = joiner.ask(json!({"request": "join", "room": "lobby", "since": told})).await.expect("an answer");
+        assert_eq!(answer["reset"], false, "{page} {answer}");
+        assert!(answer["head"].as_u64() >= Some(told), "{page} {answer}");
+        joiner.ask(json!({"request": "unfollow", "room": "lobby"})).await.expect("an answer");
+    }
+    load.stop().await;
+}
+
 /// The daemon under a limit on the size of its files, which is a disk that fills up.
 async fn on_a_small_disk(setup: Setup, blocks: u32) -> Daemon {
     let (config, data) = (setup.dir().join("snakk.toml"), setup.data_dir());

@@ -415,7 +415,8 @@ async fn again_in_vain(daemon: &Daemon, code: i32, words: &[&str]) {
 
 #[tokio::test]
 async fn a_database_that_it_cannot_use_is_refused_and_left_untouched() {
-    let spoil: [(&str, fn(&Path)); 6] = [
+    type Spoil = fn(&Path);
+    let spoil: [(&str, Spoil); 6] = [
         ("newer", |file| {
             let database = rusqlite::Connection::open(file).unwrap();
             database.pragma_update(None, "user_version", 9999).unwrap();
@@ -565,15 +566,43 @@ async fn a_stop_under_load_loses_nothing_and_tells_everybody() {
     assert_eq!(ledger.told, 8, "each sender was told, and then came the end");
 }
 
-#[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
-    let mut daemon = daemon().config(&format!("{FREE}stall_timeout = \"60s\"\n")).await;
-    // A reader that takes bytes, but few at a time, uses the grace.
+/// A guest who follows the lobby, and whose kernel takes little for him while he does not read.
+async fn narrow_follower(daemon: &Daemon) -> Wire {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let stream = within("a connection", socket.connect(daemon.address())).await.unwrap();
     let mut slow = guest(hello(Wire::over("slow", stream).unwrap()).await).await;
     slow.join("lobby").await;
+    slow
+}
+
+#[tokio::test]
+async fn readers_who_take_nothing_do_not_hold_the_stop_up() {
+    let mut daemon = daemon().config(&format!("{FREE}stall_timeout = \"60s\"\n")).await;
+    let stalled = narrow_follower(&daemon).await;
+    let mut loud = daemon.native("loud").await;
+    loud.join("lobby").await;
+    for n in 0..1000 {
+        loud.say("lobby", &format!("{n} {}", "x".repeat(8000))).await;
+    }
+    // A password is being checked, too.
+    let mut new = daemon.hello("new").await;
+    new.send(json!({"request": "register", "username": "new", "password": "correct horse"})).await;
+    let begun = Instant::now();
+    daemon.sigterm();
+    assert_eq!(loud.rest().await.last().map(|last| last["event"].clone()), Some(json!("shutdown")));
+    assert_eq!(daemon.exited().await.code(), Some(0), "{}", daemon.stderr());
+    // A second of patience with those who may be taking bytes, and one for a slow machine.
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    new.rest().await;
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut daemon = daemon().config(&format!("{FREE}stall_timeout = \"60s\"\n")).await;
+    // A reader that takes bytes, but few at a time, uses the grace.
+    let mut slow = narrow_follower(&daemon).await;
     let mut loud = daemon.native("loud").await;
     loud.join("lobby").await;
     for n in 0..1000 {

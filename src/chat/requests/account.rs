@@ -205,7 +205,7 @@ async fn with_password(session: &Arc<Session>, name: &Username, password: &Secre
             kind,
             topic,
             role: membership.role,
-            head: room.head(),
+            head: room.told_head(),
             read: membership.read,
             unread: membership.unread,
             mentions: 0,

@@ -20,10 +20,12 @@ pub(super) async fn page(chat: &Chat, room: &RoomName, anchor: Anchor, limit: Op
     let room = seen(chat, room)?;
     let first = room.ledger().state.first;
     let most = Most { entries: limit.unwrap_or(DEFAULT_LIMIT).min(MOST_MESSAGES) as usize, bytes: MOST_BYTES };
+    // Before the page is read: whoever follows from this head on misses nothing between the two.
+    let head = room.told_head();
     let page = chat.store.messages(room.id, anchor, first, most).await.map_err(|error| unavailable(&error))?;
-    // What was committed a moment ago may be in the page before its head was moved.
     let last = page.messages.last().map_or(Seq::ZERO, |entry| entry.seq);
-    let head = room.head().max(last);
+    room.tell(last);
+    let head = head.max(last);
     Ok(Response::History(Box::new(Page {
         room: room.name.clone(),
         messages: page.messages,

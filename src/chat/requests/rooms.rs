@@ -35,7 +35,7 @@ pub(super) fn list(chat: &Chat, person: &Person, after: Option<&str>) -> Respons
             topic: state.topic.clone(),
             members: state.members(),
             online: state.online(),
-            head: room.head(),
+            head: room.told_head(),
             joined: state.role(person.user.id).is_some(),
         }
     };

@@ -65,7 +65,7 @@ fn check(session: &Session, person: &Person, draft: Draft) -> Result<(Arc<Room>,
         ledger.state.first
     };
     if let Some(target) = draft.reply_to
-        && (target < first || target > room.head() || target == Seq::ZERO)
+        && (target < first || target > room.told_head() || target == Seq::ZERO)
     {
         return Err(Refusal::from(Code::NoSuchMessage).about("reply_to"));
     }

@@ -27,6 +27,8 @@ pub(crate) struct Room {
     /// Changes when what a client remembers of the room is void.
     pub(crate) epoch: Epoch,
     head: AtomicU64,
+    /// The highest number that anybody was told before the head had come there.
+    told: AtomicU64,
     ledger: Mutex<Ledger>,
     live: Mutex<Live>,
 }
@@ -73,6 +75,7 @@ impl Room {
             name: stored.name,
             epoch: stored.epoch,
             head: AtomicU64::new(stored.head.0),
+            told: AtomicU64::default(),
             ledger: Mutex::new(Ledger { state, generation: 0, pending: VecDeque::new() }),
             live: Mutex::default(),
         }
@@ -86,6 +89,19 @@ impl Room {
     /// Lets everybody see the log up to here. Only `publish` does that; a head never goes back.
     pub(crate) fn advance(&self, head: Seq) {
         self.head.fetch_max(head.0, Ordering::AcqRel);
+    }
+
+    /// The head as it is told to people. What was read from the store may be a little ahead of the head, for it was
+    /// committed a moment ago, or its commit only seemed to fail; a number that one was told holds for all.
+    pub(crate) fn told_head(&self) -> Seq {
+        self.head().max(Seq(self.told.load(Ordering::Acquire)))
+    }
+
+    /// Somebody is told of the entry with this number, which was read from the store.
+    pub(crate) fn tell(&self, seq: Seq) {
+        if seq > self.head() {
+            self.told.fetch_max(seq.0, Ordering::AcqRel);
+        }
     }
 
     /// The state, to ask or change it.

@@ -1,0 +1,447 @@
+//! The terminal program, as a process: what it does, what it prints, and with which code it ends; against the real
+//! daemon, and against a server that means harm.
+
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+
+use crate::support::daemon::FREE;
+use crate::support::server::PASSWORD;
+use crate::support::{Daemon, Value, daemon, json, within};
+
+/// Somebody with the program and a folder.
+struct Person {
+    folder: TempDir,
+    server: String,
+}
+
+/// How it ended.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    lines: Vec<String>,
+    stderr: String,
+}
+
+impl Person {
+    fn of(server: SocketAddr) -> Person {
+        Person { folder: tempfile::tempdir().unwrap(), server: server.to_string() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A line of a shell in which `$0` is the program, and `$@` the arguments.
+    fn shell(&self, line: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", line, env!("CARGO_BIN_EXE_snakk")]).args(args).current_dir(self.folder.path());
+        command.env_clear().env("HOME", self.folder.path()).env("USER", "tester").env("TZ", "UTC");
+        command.env("PATH", "/usr/bin:/bin").env("SNAKK_SERVER", &self.server);
+        command
+    }
+
+    /// Starts it with these arguments.
+    fn start(&self, args: &[&str]) -> Daemon {
+        daemon().spawn_by(self.shell("exec \"$0\" \"$@\"", args))
+    }
+
+    /// Starts it with the reading end of a pipe as its standard input; and gives the other end.
+    fn talk(&self, pipe: &str, args: &[&str]) -> (Daemon, fs::File) {
+        let made = Command::new("mkfifo").arg(self.path(pipe)).status().unwrap();
+        assert!(made.success());
+        let program = daemon().spawn_by(self.shell(&format!("exec \"$0\" \"$@\" < {pipe}"), args));
+        // Opens when both ends are there.
+        (program, fs::OpenOptions::new().write(true).open(self.path(pipe)).unwrap())
+    }
+
+    async fn run(&self, args: &[&str]) -> Ended {
+        ended(self.start(args)).await
+    }
+
+    /// Runs it with this on its standard input.
+    async fn run_on(&self, input: &str, args: &[&str]) -> Ended {
+        fs::write(self.path("input"), input).unwrap();
+        ended(daemon().spawn_by(self.shell("exec \"$0\" \"$@\" < input", args))).await
+    }
+}
+
+async fn ended(mut program: Daemon) -> Ended {
+    let mut lines = Vec::new();
+    while let Some(line) = within("the end of the output", program.line()).await {
+        lines.push(line);
+    }
+    let code = program.exited().await.code();
+    Ended { code, lines, stderr: program.stderr() }
+}
+
+#[track_caller]
+fn fine(ended: &Ended) {
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+}
+
+/// The texts of a room.
+async fn texts(daemon: &Daemon) -> Vec<String> {
+    let page = daemon.native("historian").await.ask(json!({"request": "history", "room": "lobby", "limit": 500})).await;
+    let messages = page["messages"].as_array().unwrap().iter();
+    messages.map(|message| message["text"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn send_says_a_text_or_each_line_or_all_of_them_and_is_silent() {
+    let daemon = daemon().await;
+    let ann = Person::of(daemon.address());
+    for ended in [
+        ann.run(&["send", "lobby", "hello there", "-u", "ann"]).await,
+        ann.run_on("one\ntwo\r\nthree", &["-u", "ann", "send", "lobby"]).await,
+        ann.run_on("a\nb\n", &["send", "-u", "ann", "lobby", "-"]).await,
+        // Without a name it is the one of the operating system, and where that is taken something like it.
+        ann.run(&["send", "lobby", "anybody"]).await,
+    ] {
+        fine(&ended);
+        assert_eq!(ended.lines, Vec::<String>::new());
+    }
+    assert_eq!(texts(&daemon).await, ["hello there", "one", "two", "three", "a\nb", "anybody"]);
+    let ended = ann.run(&["--json", "send", "lobby", "as json"]).await;
+    fine(&ended);
+    let answer: Value = serde_json::from_str(&ended.lines[0]).unwrap();
+    assert_eq!((&answer["response"], &answer["seq"]), (&json!("message"), &json!(7)));
+}
+
+#[tokio::test]
+async fn send_waits_out_a_rate_limit_and_loses_no_line() {
+    let config = FREE.replace("messages_per_second = 0", "messages_per_second = 20\nmessage_burst = 3");
+    let daemon = daemon().config(&config).await;
+    let lines: Vec<String> = (0..15).map(|n| format!("line {n}")).collect();
+    let begun = Instant::now();
+    fine(&Person::of(daemon.address()).run_on(&lines.join("\n"), &["send", "lobby", "-u", "ann"]).await);
+    assert!(begun.elapsed() > Duration::from_millis(400), "it waited");
+    assert_eq!(texts(&daemon).await, lines);
+}
+
+#[tokio::test]
+async fn what_is_refused_unknown_or_impossible_has_its_code() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let daemon = daemon().await;
+    let ann = Person::of(daemon.address());
+    let mut account = daemon.account("owner").await;
+    account.ask(json!({"request": "ping"})).await;
+    fs::write(ann.path("wrong"), "not the password\n").unwrap();
+    let nobody = nobody.to_string();
+    let cases: [(&[&str], i32); 14] = [
+        (&["send", "no-such-room", "x"], 1),
+        (&["tail", "no-such-room"], 1),
+        (&["history", "no-such-room"], 1),
+        (&["names", "no-such-room"], 1),
+        (&["send", "lobby", "a\u{1b}b"], 1),
+        (&["frobnicate"], 2),
+        (&["send"], 2),
+        (&["tail", "lobby", "-n", "many"], 2),
+        (&["--timeout", "never", "rooms"], 2),
+        (&["--server", &nobody, "send", "lobby", "x"], 69),
+        (&["-u", "owner", "--password-file", "wrong", "rooms"], 77),
+        (&["-u", "owner", "rooms"], 77),
+        (&["-u", "a b", "rooms"], 77),
+        (&["-u", "ann", "--password-file", "nowhere", "rooms"], 78),
+    ];
+    for (args, code) in cases {
+        let ended = ann.run(args).await;
+        assert_eq!(ended.code, Some(code), "{args:?}: {ended:?}");
+        assert!(!ended.stderr.is_empty() && ended.lines.is_empty(), "{args:?}: {ended:?}");
+        assert!(!ended.stderr.contains("panicked"), "{ended:?}");
+    }
+    assert_eq!(texts(&daemon).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_acknowledges_is_told_as_such_and_can_be_repeated() {
+    let harmful = Harm::start(|request| match request["request"].as_str() {
+        // It never answers.
+        Some("message") => None,
+        _ => Some(polite(request)),
+    })
+    .await;
+    let ann = Person::of(harmful);
+    let ended = ann.run(&["--timeout", "500ms", "send", "lobby", "hello", "--nonce", "mine"]).await;
+    assert_eq!(ended.code, Some(75), "{ended:?}");
+    assert!(ended.stderr.contains("mine"), "{ended:?}");
+
+    // With a real one: the repeat makes no second entry.
+    let daemon = daemon().await;
+    let mut owner = daemon.account("owner").await;
+    owner.join("lobby").await;
+    owner.ask(json!({"request": "message", "room": "lobby", "text": "once", "nonce": "mine"})).await;
+    let ann = Person::of(daemon.address());
+    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
+    let args = ["-u", "owner", "--password-file", "password", "send", "lobby", "once", "--nonce", "mine"];
+    fine(&ann.run(&args).await);
+    assert_eq!(texts(&daemon).await, ["once"]);
+}
+
+#[tokio::test]
+async fn tail_and_history_show_what_was_said() {
+    let mut daemon = daemon().await;
+    let mut bob = daemon.native("bob").await;
+    bob.join("lobby").await;
+    for n in 1..=30 {
+        bob.say("lobby", &format!("text {n}.")).await;
+    }
+    let ann = Person::of(daemon.address());
+    let cases: [(&[&str], std::ops::RangeInclusive<u64>); 7] = [
+        (&["tail", "lobby"], 21..=30),
+        (&["tail", "lobby", "-n", "3"], 28..=30),
+        (&["tail", "lobby", "-n", "1000"], 1..=30),
+        (&["tail", "lobby", "--since", "25"], 26..=30),
+        (&["history", "lobby"], 1..=30),
+        (&["history", "lobby", "--before", "10", "-n", "2"], 8..=9),
+        (&["history", "lobby", "--after", "10", "-n", "2"], 11..=12),
+    ];
+    for (args, numbers) in cases {
+        let ended = ann.run(args).await;
+        fine(&ended);
+        assert_eq!(ended.lines.len() as u64, numbers.end() - numbers.start() + 1, "{args:?}: {ended:?}");
+        for (line, n) in ended.lines.iter().zip(numbers) {
+            assert!(line.ends_with(&format!("bob: text {n}.")), "{args:?}: {line}");
+        }
+    }
+    let ended = ann.run(&["tail", "lobby", "-n", "2", "--json"]).await;
+    fine(&ended);
+    let events: Vec<Value> = ended.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((events.len(), &events[0]["event"], &events[1]["seq"]), (2, &json!("message"), &json!(30)));
+
+    // It goes on, also over a restart of the daemon, and misses nothing.
+    let mut tail = ann.start(&["tail", "lobby", "-n", "1", "-f", "-u", "watcher"]);
+    assert!(within("a line", tail.line()).await.is_some_and(|line| line.ends_with("text 30.")));
+    bob.say("lobby", "while it looks").await;
+    assert!(within("a line", tail.line()).await.is_some_and(|line| line.ends_with("while it looks")));
+    daemon.kill9().await;
+    let daemon = daemon.again().listen(daemon.address()).await;
+    let mut bob = daemon.native("bob").await;
+    bob.join("lobby").await;
+    bob.say("lobby", "while it was away").await;
+    assert!(within("a line", tail.line()).await.is_some_and(|line| line.ends_with("while it was away")));
+}
+
+#[tokio::test]
+async fn rooms_names_and_accounts() {
+    let daemon = daemon().await;
+    let mut bob = daemon.native("bob").await;
+    bob.ask(json!({"request": "create", "room": "den"})).await;
+    let ann = Person::of(daemon.address());
+    let ended = ann.run(&["rooms"]).await;
+    fine(&ended);
+    for room in ["den", "lobby"] {
+        assert!(ended.lines.iter().any(|line| line.contains(room)), "{ended:?}");
+    }
+    let ended = ann.run(&["names", "den"]).await;
+    fine(&ended);
+    assert!(ended.lines.len() == 1 && ended.lines[0].contains("bob"), "{ended:?}");
+    let ended = ann.run(&["names", "-u", "looker"]).await;
+    assert!(ended.lines.iter().any(|line| line.contains("looker")), "{ended:?}");
+
+    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
+    fs::write(ann.path("weak"), "short\n").unwrap();
+    let register = ["register", "-u", "ann", "--password-file"];
+    assert_eq!(ann.run(&[&register[..], &["weak"]].concat()).await.code, Some(1));
+    let ended = ann.run(&[&register[..], &["password"]].concat()).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ann.run(&[&register[..], &["password"]].concat()).await.code, Some(1), "the name is taken");
+    fine(&ann.run(&["-u", "ann", "--password-file", "password", "send", "lobby", "as an account"]).await);
+    let page = bob.ask(json!({"request": "history", "room": "lobby"})).await;
+    assert_eq!(page["messages"][0]["from"], "ann");
+    assert_ne!(page["messages"][0]["guest"], true, "{page}");
+}
+
+#[tokio::test]
+async fn a_pipe_that_nobody_reads_any_more_is_no_failure_to_tell_of() {
+    let daemon = daemon().await;
+    let mut bob = daemon.native("bob").await;
+    bob.join("lobby").await;
+    for n in 0..200 {
+        bob.say("lobby", &format!("{n} {}", "x".repeat(2000))).await;
+    }
+    let ann = Person::of(daemon.address());
+    let line = "\"$0\" tail lobby -n 200 | head -n 1; \"$0\" history lobby -n 200 | head -c 10";
+    let ended = ended(crate::support::daemon().spawn_by(ann.shell(line, &[]))).await;
+    assert_eq!((ended.stderr.as_str(), ended.lines.len()), ("", 2), "{ended:?}");
+}
+
+#[tokio::test]
+async fn two_people_talk_through_pipes_over_a_restart() {
+    let mut daemon = daemon().await;
+    let (ann, bob) = (Person::of(daemon.address()), Person::of(daemon.address()));
+    let (mut ann, mut ann_says) = ann.talk("in", &["-u", "ann"]).keep(ann);
+    let (mut bob, mut bob_says) = bob.talk("in", &["-u", "bob"]).keep(bob);
+    // Each hears the other, once both are in the room.
+    wait_for_error(&mut daemon, 2).await;
+    writeln!(ann_says, "hello bob").unwrap();
+    assert!(within("a line", bob.0.line()).await.is_some_and(|line| line.ends_with("ann: hello bob")));
+    writeln!(bob_says, "hello ann").unwrap();
+    assert!(within("a line", ann.0.line()).await.is_some_and(|line| line.ends_with("bob: hello ann")));
+
+    let address = daemon.address();
+    daemon.kill9().await;
+    // What is said meanwhile waits.
+    for n in 0..5 {
+        writeln!(ann_says, "meanwhile {n}").unwrap();
+    }
+    let daemon = daemon.again().listen(address).await;
+    for n in 0..5 {
+        let line = within("a line", bob.0.line()).await.unwrap_or_default();
+        assert!(line.ends_with(&format!("ann: meanwhile {n}")), "{line}");
+    }
+    writeln!(bob_says, "/quit").unwrap();
+    assert_eq!(bob.0.exited().await.code(), Some(0), "{}", bob.0.stderr());
+    drop(ann_says);
+    assert_eq!(ann.0.exited().await.code(), Some(0), "{}", ann.0.stderr());
+    assert_eq!(texts(&daemon).await.len(), 7);
+}
+
+/// Waits until so many people are in the lobby.
+async fn wait_for_error(daemon: &mut Daemon, people: usize) {
+    let mut looker = daemon.native("looker").await;
+    let begun = Instant::now();
+    loop {
+        let names = looker.ask(json!({"request": "names", "room": "lobby"})).await;
+        if names["names"].as_array().is_some_and(|names| names.len() >= people) {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{names}");
+    }
+}
+
+/// Keeps the folder for as long as the program.
+trait Keep {
+    fn keep(self, person: Person) -> ((Daemon, Person), fs::File);
+}
+
+impl Keep for (Daemon, fs::File) {
+    fn keep(self, person: Person) -> ((Daemon, Person), fs::File) {
+        ((self.0, person), self.1)
+    }
+}
+
+/// A server that answers as a test says.
+struct Harm;
+
+impl Harm {
+    async fn start(answer: impl Fn(&Value) -> Option<Vec<Value>> + Send + Sync + 'static) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = Arc::new(answer);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let answer = Arc::clone(&answer);
+                tokio::spawn(async move {
+                    let (reading, mut writing) = stream.into_split();
+                    let mut lines = BufReader::new(reading).lines();
+                    while let Ok(Some(line)) = lines.next_line().await {
+                        let request: Value = serde_json::from_str(&line).unwrap();
+                        for object in answer(&request).unwrap_or_default() {
+                            // The other side may be gone.
+                            let _ = writing.write_all(format!("{object}\n").as_bytes()).await;
+                        }
+                    }
+                });
+            }
+        });
+        address
+    }
+}
+
+/// What does harm on a terminal: a title, a clipboard, a report, a reset, C1, a bell, a backspace, a line from the
+/// beginning, the other direction, tags.
+const HARM: &str =
+    "x\u{1b}]0;owned\u{7}\u{1b}]52;c;aGk=\u{7}\u{1b}[6n\u{1b}c\u{9b}31m\u{8}\u{8}\r\u{202e}\u{2066}\u{e0041}\u{7f}\0y";
+
+/// How a proper server answers.
+fn polite(request: &Value) -> Vec<Value> {
+    answer(request, "fine")
+}
+
+fn answer(request: &Value, word: &str) -> Vec<Value> {
+    let mut answer = json!({"response": request["request"], "id": request["id"]});
+    let time = "2026-01-31T12:00:00.000Z";
+    let message = json!({"event": "message", "room": "lobby", "seq": 1, "from": word, "time": time, "text": word});
+    let more = match request["request"].as_str().unwrap() {
+        "hello" => json!({"protocol": 1, "server": word, "name": word, "motd": word, "time": time, "features": [],
+            "limits": {"max_frame_bytes": 65536, "max_text_bytes": 16384},
+            "accounts": {"guests": true, "registration": "open"}}),
+        "login" => json!({"username": "ann", "guest": true, "token": "t", "role": "user", "rooms": []}),
+        "join" => json!({"room": "lobby", "kind": "public", "topic": word, "role": "member", "epoch": "e", "first": 1,
+            "head": 1, "read": 0, "reset": false}),
+        "history" => json!({"room": "lobby", "messages": [message], "more": false, "first": 1, "head": 1}),
+        "rooms" => json!({"rooms": [{"room": word, "kind": "public", "topic": word, "members": 1, "online": 1,
+            "head": 1, "joined": false}]}),
+        "names" => json!({"names": [{"name": word, "role": word, "online": true, "status": word, "guest": true}]}),
+        "message" => json!({"room": "lobby", "seq": 2, "time": time}),
+        _ => json!({}),
+    };
+    answer.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut objects = vec![answer];
+    if request["request"] == "join" {
+        objects.push(message);
+    }
+    objects
+}
+
+#[tokio::test]
+async fn a_hostile_server_cannot_reach_the_terminal() {
+    let address = Harm::start(|request| Some(answer(request, HARM))).await;
+    let person = Person::of(address);
+    let refusing = Harm::start(|request| {
+        let word = request["request"].as_str().unwrap_or_default();
+        if matches!(word, "hello" | "login" | "join") {
+            return Some(polite(request));
+        }
+        Some(vec![json!({"response": word, "id": request["id"], "error": HARM, "code": HARM})])
+    })
+    .await;
+    let refused = Person::of(refusing);
+    let shut = Person::of(
+        Harm::start(|request| match request["request"].as_str() {
+            Some("hello") => Some(polite(request)),
+            _ => {
+                Some(vec![json!({"response": "login", "id": request["id"], "error": HARM, "code": "bad_credentials"})])
+            }
+        })
+        .await,
+    );
+    let runs: [&[&str]; 6] = [
+        &["tail", "lobby"],
+        &["history", "lobby"],
+        &["rooms"],
+        &["names", "lobby"],
+        &["names"],
+        &["send", "lobby", "x"],
+    ];
+    for who in [&person, &refused, &shut] {
+        for args in runs {
+            harmless(&who.run(args).await);
+        }
+        harmless(&who.run_on("said\n/rooms\n/names\n", &["-u", "ann"]).await);
+    }
+    // Where a program reads it, it comes as it is on the wire: each object on one line, with JSON's own escapes.
+    let ended = person.run(&["tail", "lobby", "--json"]).await;
+    assert_eq!((ended.code, ended.lines.len()), (Some(0), 1), "{ended:?}");
+    assert!(!ended.lines[0].contains(|c: char| c < ' '), "{ended:?}");
+}
+
+#[track_caller]
+fn harmless(ended: &Ended) {
+    let output = ended.lines.join("\n") + &ended.stderr;
+    let bad = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
+    };
+    assert!(!output.contains(bad), "{output:?}");
+    assert!(!ended.stderr.contains("panicked"), "{ended:?}");
+}
