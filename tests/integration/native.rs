@@ -321,7 +321,7 @@ async fn a_socket_of_the_file_system_serves_as_well() {
     let mut line = String::new();
     crate::support::within("an answer", BufReader::new(reader).read_line(&mut line)).await.unwrap();
     assert!(line.starts_with("{\"response\":\"hello\""), "{line}");
-    drop(server.stop().await);
+    server.stop().await;
     assert!(!path.exists(), "the socket goes with the server");
 }
 

@@ -39,8 +39,7 @@ pub(crate) fn free() -> Config {
     config
 }
 
-/// What a server is to be.
-#[must_use = "a server starts when it is awaited"]
+/// What a server is to be. It starts when it is awaited.
 pub(crate) struct Setup {
     config: Config,
     dir: Option<Arc<TempDir>>,
