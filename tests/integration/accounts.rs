@@ -20,7 +20,7 @@ async fn whoami_counts_sessions() {
     assert_eq!(alice.ask(json!({"request": "whoami"})).await["sessions"], 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_logout_frees_the_name_before_it_is_answered() {
     let server = server().await;
     let (mut alice, mut other) = (server.native("alice").await, server.hello("other").await);
@@ -202,4 +202,22 @@ async fn an_account_stays_a_member_while_it_is_away() {
             {"name": "olaf", "role": "member", "online": true, "status": "online", "guest": false},
         ])
     );
+}
+
+#[tokio::test]
+async fn a_guest_that_logged_out_may_still_return() {
+    let server = server().await;
+    let mut gina = server.hello("gina").await;
+    let token = token(&mut gina).await;
+    gina.join("lobby").await;
+    gina.ask(json!({"request": "logout"})).await;
+    let mut bob = server.native("bob").await;
+    let names = bob.ask(json!({"request": "names", "room": "lobby"})).await;
+    assert_eq!(names["names"], json!([]));
+    gina.ask(json!({"request": "login", "username": "GINA", "token": token})).await;
+    gina.say("lobby", "here again").await;
+    let names = bob.ask(json!({"request": "names"})).await;
+    let online: Vec<&str> =
+        names["names"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(online, ["bob", "gina"]);
 }

@@ -139,7 +139,7 @@ async fn an_unknown_request_keeps_its_word_and_an_object_without_one_has_none() 
     alice.expect_exactly(&expected, &mut Default::default()).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn an_answer_comes_before_the_posters_own_entry_and_answers_keep_their_order() {
     let server = server().await;
     let mut alice = server.native("alice").await;
@@ -234,7 +234,7 @@ async fn a_login_is_a_barrier() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn posts_behind_a_login_are_the_logins() {
     let server = server().await;
     let mut watcher = server.native("watcher").await;
@@ -323,4 +323,34 @@ async fn a_socket_of_the_file_system_serves_as_well() {
     assert!(line.starts_with("{\"response\":\"hello\""), "{line}");
     drop(server.stop().await);
     assert!(!path.exists(), "the socket goes with the server");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn an_answer_comes_before_the_posters_own_entry_in_many_rooms_at_once() {
+    let server = server().await;
+    let mut alice = server.native("alice").await;
+    let rooms = ["e", "a", "d", "b", "c"];
+    for room in rooms {
+        alice.ask(json!({"request": "create", "room": room})).await;
+        alice.join(room).await;
+    }
+    for round in 0..10 {
+        let posts = (0..300).map(|n| json!({"request": "message", "id": n, "room": rooms[n * 7 % 5], "text": "x"}));
+        alice.send_raw(lines(posts)).await;
+        let (mut answered, mut seen) = (std::collections::HashSet::new(), 0);
+        let mut last = -1;
+        while seen < 300 {
+            let object = alice.next().await;
+            let seq = object["seq"].as_u64().unwrap();
+            let entry = (object["room"].as_str().unwrap().to_owned(), seq);
+            if object.get("response").is_some() {
+                last += 1;
+                assert_eq!(object["id"], last, "{object}");
+                answered.insert(entry);
+            } else {
+                seen += 1;
+                assert!(answered.contains(&entry), "round {round}: {entry:?} came before its answer");
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::server;
 use crate::support::wire::{lines, message, texts};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn everybody_sees_the_same_entries_in_the_same_order() {
     let server = server().await;
     let (mut alice, mut bob) = (server.native("alice").await, server.account("bob").await);
@@ -60,7 +60,7 @@ async fn a_nonce_makes_posting_safe_to_repeat() {
     assert_eq!(texts(&page), ["first", "bob's"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn the_same_nonce_on_two_connections_at_once_is_one_entry() {
     let server = server().await;
     let (mut one, mut other) = (server.account("alice").await, server.account("alice").await);
@@ -173,7 +173,7 @@ async fn a_reply_and_an_action_say_so() {
     assert_eq!(entry, expected);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn who_only_stops_sending_still_gets_what_is_due() {
     let server = server().await;
     let mut alice = server.native("alice").await;
@@ -228,4 +228,80 @@ async fn texts_of_all_kinds_arrive_as_they_were_sent() {
     }
     let page = alice.ask(json!({"request": "history", "room": "lobby"})).await;
     assert_eq!(texts(&page).last(), Some(&&*long));
+}
+
+#[tokio::test]
+async fn numbers_at_the_edges_are_numbers() {
+    let server = server().await;
+    let mut alice = server.native("alice").await;
+    alice.ask(json!({"request": "create", "room": "den"})).await;
+    for text in ["one", "two", "three"] {
+        alice.say("den", text).await;
+    }
+    const MOST: i64 = i64::MAX;
+    let (all, none): (&[&str], &[&str]) = (&["one", "two", "three"], &[]);
+    for (key, seq, expected) in [
+        ("before", 0, none),
+        ("before", 1, none),
+        ("before", MOST, all),
+        ("after", 0, all),
+        ("after", 3, none),
+        ("after", MOST, none),
+        ("after", MOST - 1, none),
+    ] {
+        let page = alice.ask(json!({"request": "history", "room": "den", key: seq, "limit": u32::MAX})).await;
+        assert_eq!((texts(&page).as_slice(), &page["more"]), (expected, &json!(false)), "{key} {seq}");
+    }
+    for seq in [0, 1, 4, MOST] {
+        alice.ask(json!({"request": "history", "room": "den", "around": seq, "limit": 500})).await;
+        alice.ask(json!({"request": "history", "room": "den", "around": seq, "limit": 1})).await;
+    }
+    for seq in [4, MOST] {
+        for request in [
+            json!({"request": "join", "room": "den", "since": seq}),
+            json!({"request": "resume", "rooms": {"den": seq}}),
+        ] {
+            let answer = alice.ask(request).await;
+            assert_eq!(answer["rooms"].get(0).unwrap_or(&answer)["reset"], true);
+        }
+        alice
+            .ask_in_vain(json!({"request": "message", "room": "den", "text": "x", "reply_to": seq}), "no_such_message")
+            .await;
+    }
+    alice
+        .ask_in_vain(json!({"request": "message", "room": "den", "text": "x", "reply_to": 0}), "no_such_message")
+        .await;
+    alice.ask(json!({"request": "join", "room": "den", "backlog": MOST})).await;
+    for seq in 1..=3 {
+        alice.expect(json!({"event": "message", "seq": seq})).await;
+    }
+    assert_eq!(alice.say("DEN", "four").await, 4);
+}
+
+#[tokio::test]
+async fn who_asks_much_and_reads_late_gets_every_answer_in_order() {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    const PINGS: usize = 100_000;
+    let server = server().await;
+    let stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let (reader, mut writer) = stream.into_split();
+    let mut requests = String::from("{\"request\":\"hello\",\"protocol\":1}");
+    for id in 1..=PINGS {
+        requests.push_str(&format!("{{\"request\":\"ping\",\"id\":{id}}}"));
+    }
+    let write = tokio::spawn(async move {
+        writer.write_all(requests.as_bytes()).await.unwrap();
+        writer
+    });
+    // Another one is served meanwhile.
+    let mut alice = server.native("alice").await;
+    alice.join("lobby").await;
+    alice.say("lobby", "not held up").await;
+    let mut lines = BufReader::new(reader).lines();
+    crate::support::within("the answer to hello", lines.next_line()).await.unwrap().unwrap();
+    for id in 1..=PINGS {
+        let line = crate::support::within("an answer", lines.next_line()).await.unwrap().unwrap();
+        assert!(line.starts_with(&format!("{{\"response\":\"ping\",\"id\":{id},")), "{id}: {line}");
+    }
+    write.await.unwrap();
 }

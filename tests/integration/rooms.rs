@@ -188,7 +188,7 @@ async fn rooms_are_listed_made_and_kept() {
     assert_eq!(names["names"], json!([alice]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_join_in_the_middle_of_a_storm_has_no_gap_and_no_double() {
     const POSTS: u64 = 600;
     let server = server().await;
@@ -248,7 +248,7 @@ async fn a_join_in_the_middle_of_a_storm_has_no_gap_and_no_double() {
     tokio::join!(storm, joins);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn behind_the_answer_to_unfollow_leave_or_logout_nothing_comes() {
     let server = server().await;
     let mut alice = server.native("alice").await;
@@ -321,4 +321,36 @@ async fn long_lists_come_in_parts() {
     alice.ask(json!({"request": "logout"})).await;
     let login = alice.ask(json!({"request": "login", "username": "alice", "password": PASSWORD})).await;
     assert_eq!((login["rooms"].as_array().unwrap().len(), &login["more"]), (500, &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn nothing_of_a_room_comes_before_the_answer_that_starts_it() {
+    let server = server().await;
+    let mut alice = server.native("alice").await;
+    let rooms: Vec<String> = (0..100).map(|n| format!("room{n}")).collect();
+    alice.send_raw(lines(rooms.iter().map(|room| json!({"request": "create", "room": room})))).await;
+    for room in &rooms {
+        alice.expect(json!({"response": "create", "room": room})).await;
+    }
+    alice.send_raw(lines(rooms.iter().map(|room| message(room, "there before")))).await;
+    for room in &rooms {
+        alice.expect(json!({"response": "message", "room": room})).await;
+    }
+    let all: serde_json::Map<_, _> = rooms.iter().map(|room| (room.clone(), json!(0))).collect();
+    for round in 0..40 {
+        let mut bob = server.hello("bob").await;
+        bob.ask(json!({"request": "login", "username": format!("bob{round}")})).await;
+        let storm = lines((0..60).map(|n| message(&rooms[n % 3], "live")));
+        let started = tokio::join!(alice.send_raw(storm), async {
+            match round % 2 {
+                0 => bob.send(json!({"request": "resume", "rooms": all})).await,
+                _ => bob.send(json!({"request": "join", "room": "room0", "since": 0})).await,
+            }
+            bob.next().await
+        });
+        assert!(started.1.get("response").is_some(), "round {round}: {}", started.1);
+        for _ in 0..60 {
+            alice.expect(json!({"response": "message"})).await;
+        }
+    }
 }
