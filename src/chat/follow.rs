@@ -344,6 +344,11 @@ impl Session {
         self.wake.notify_one();
     }
 
+    /// Sends no entries until the request under way was answered, so that an entry that it brings comes behind the answer.
+    pub(super) fn hold(&self) {
+        self.inner().held = true;
+    }
+
     /// Sends nothing of a room any more.
     pub(super) fn stop_following(self: &Arc<Session>, room: &Room) {
         self.inner().follows.retain(|follow| follow.room.id != room.id);

@@ -173,6 +173,7 @@ impl Person {
     async fn hear_of_own_leaving(&mut self, room: &str) {
         let last = ("member".to_owned(), self.name.clone(), "leave".to_owned());
         let before = self.rooms[room].entries.len();
+        assert_ne!(self.rooms[room].entries.last(), Some(&last), "{} is told of it before the answer", self.name);
         while !self.rooms[room].entries[before..].contains(&last) {
             if self.take("").await.is_none() {
                 return;

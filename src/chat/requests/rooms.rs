@@ -125,6 +125,7 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
         session.chat.tell_presence(&room, person, false);
     } else {
         let is_member = |state: &room::State| state.role(user.id).map(|_| ()).ok_or(Code::NotAMember);
+        session.hold();
         change(session, person, &room, MemberChange::Leave, is_member).await?;
     }
     person.remove_room(room.id);
