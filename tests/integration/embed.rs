@@ -155,8 +155,10 @@ async fn errors_can_be_passed_on() {
     passes_on::<snakk::config::ConfigErrors>();
     let mut config = Config::default();
     config.log.format = snakk::config::LogFormat::Journald;
-    let refused = Server::builder(config).data_dir("nowhere").listen("127.0.0.1:0").start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere");
+    let refused = Server::builder(config).data_dir(&nowhere).listen("127.0.0.1:0").start().await;
     let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(refused.contains("log.format"), "{refused:?}");
-    assert!(!std::path::Path::new("nowhere").exists());
+    assert!(!nowhere.exists());
 }
