@@ -11,8 +11,6 @@
 //! Nothing here waits longer than [`PATIENCE`] for anything, and nothing sleeps: what is awaited is an object, a close, a
 //! line or an exit. What fails says who awaited what, where the test says so, and what was said until then.
 
-#![allow(dead_code, reason = "a language has words that no test needs today")]
-
 pub(crate) mod daemon;
 pub(crate) mod json;
 pub(crate) mod person;
