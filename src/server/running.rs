@@ -138,7 +138,12 @@ impl Server {
         let links = self.door.connections.close();
         let connections = links.len();
         for link in &links {
-            link.say_goodbye(RETRY_AFTER);
+            if self.failed.is_cancelled() {
+                // Nothing that waits for its commit will ever be answered.
+                link.cut();
+            } else {
+                link.say_goodbye(RETRY_AFTER);
+            }
         }
         drop(links);
         self.door.tasks.close();
@@ -151,7 +156,7 @@ impl Server {
             // Tasks that do not end even so do not keep the store open.
             let _ = timeout(CUT, self.door.tasks.wait()).await;
         }
-        let closed = timeout(grace.max(CUT), self.store.close()).await;
+        let closed = timeout_at(deadline.max(Instant::now() + CUT), self.store.close()).await;
         if let Some(publishing) = self.publishing.take() {
             let _ = timeout(CUT, publishing).await;
         }

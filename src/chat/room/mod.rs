@@ -14,7 +14,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) use state::State;
 pub(crate) use tail::{Follower, Slice, Tail, cost};
 
-use crate::model::{Body, Epoch, RoomId, RoomName, Seq, Time, User};
+use tokio::sync::Notify;
+
+use crate::model::{Body, Epoch, RoomId, RoomName, Seq, Time, User, UserId};
 use crate::protocol::{Code, Refusal};
 use crate::store::{self, Append, Place, StoredRoom, Write, WriteQueue};
 
@@ -29,6 +31,8 @@ pub(crate) struct Room {
     head: AtomicU64,
     /// The highest number that anybody was told before the head had come there.
     told: AtomicU64,
+    /// A change of the state was committed, or taken back.
+    changed: Notify,
     ledger: Mutex<Ledger>,
     live: Mutex<Live>,
 }
@@ -76,6 +80,7 @@ impl Room {
             epoch: stored.epoch,
             head: AtomicU64::new(stored.head.0),
             told: AtomicU64::default(),
+            changed: Notify::new(),
             ledger: Mutex::new(Ledger { state, generation: 0, pending: VecDeque::new() }),
             live: Mutex::default(),
         }
@@ -102,6 +107,24 @@ impl Room {
         if seq > self.head() {
             self.told.fetch_max(seq.0, Ordering::AcqRel);
         }
+    }
+
+    /// Waits until no change of this user's membership waits for its commit.
+    pub(crate) async fn settled(&self, user: UserId) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            if !self.ledger().pending.iter().any(|undo| undo.is_of(user)) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// A change of the state was committed, or taken back, and can be seen.
+    pub(crate) fn note_change(&self) {
+        self.changed.notify_waiters();
     }
 
     /// The state, to ask or change it.
