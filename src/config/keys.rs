@@ -1,5 +1,6 @@
 //! The table of all keys: everything else about them follows from it.
 
+use super::error::{Place, Problem};
 use super::setting::{Rule, Setting, nearest};
 use super::{Config, CourseOverrides, ListenerSection, TlsSection, text};
 
@@ -158,6 +159,32 @@ pub(super) const COURSE_KEYS: &[Key<CourseOverrides>] = table! {
     extras;
     close_after_logout;
 };
+
+/// Finds the keys whose values could not stand in a file.
+pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
+    // The table gives fields to be changed, hence a copy.
+    let mut config = config.clone();
+    for section in SECTIONS {
+        check_table(section.name, section.keys, &mut config, problems);
+    }
+    for listener in &mut config.listeners {
+        check_table(LISTENER, LISTENER_KEYS, listener, problems);
+        if let Some(tls) = &mut listener.tls {
+            check_table("listener.tls", TLS_KEYS, tls, problems);
+        }
+        check_table("listener.course", COURSE_KEYS, &mut listener.course, problems);
+    }
+}
+
+fn check_table<S>(name: &str, keys: &[Key<S>], table: &mut S, problems: &mut Vec<Problem>) {
+    for key in keys {
+        let field = (key.field)(table);
+        if !field.fits(key.rule) {
+            let what = format!("{name}.{} is {}, it must be {}", key.name, field.shown(), field.allowed(key.rule));
+            problems.push(Problem::new(Place::Program, what));
+        }
+    }
+}
 
 /// The section of that name.
 pub(super) fn section(name: &str) -> Option<&'static Section> {

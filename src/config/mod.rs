@@ -132,13 +132,15 @@ impl Config {
         ConfigErrors::unless_empty(problems)
     }
 
-    /// Checks what no single key shows: contradictions between keys, and what this version cannot do. Reading a file
-    /// does this too; it is for configurations that a program has put together.
+    /// Checks everything: what each key may be, contradictions between keys, and what this version cannot do. Reading a
+    /// file does this too; it is for configurations that a program has put together. What may not stand in a file may not
+    /// stand in a program either.
     ///
     /// # Errors
     /// Everything that is wrong.
     pub fn check(&self) -> Result<(), ConfigErrors> {
         let mut problems = Vec::new();
+        keys::check(self, &mut problems);
         self.find_contradictions(&Places::default(), &mut problems);
         ConfigErrors::unless_empty(problems)
     }

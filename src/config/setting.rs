@@ -102,8 +102,16 @@ pub(super) trait Setting {
     /// What may stand there, in words.
     fn allowed(&self, rule: Rule) -> String;
 
+    /// Whether it is what may stand there: what [`Setting::set`] has taken is, what a program has put there need not be.
+    fn fits(&self, rule: Rule) -> bool;
+
     /// The value as it is written in the file.
     fn written(&self) -> String;
+
+    /// The value as a message shows it: short, on one line, and harmless.
+    fn shown(&self) -> String {
+        self.written()
+    }
 }
 
 impl Setting for bool {
@@ -121,6 +129,10 @@ impl Setting for bool {
         "true or false".to_owned()
     }
 
+    fn fits(&self, _: Rule) -> bool {
+        true
+    }
+
     fn written(&self) -> String {
         self.to_string()
     }
@@ -131,16 +143,19 @@ macro_rules! whole {
     ($($type:ty),*) => {
         $(impl Setting for $type {
             fn set(&mut self, given: &Given<'_>, rule: Rule) -> Result<(), Wrong> {
-                let (min, max) = bounds(rule);
-                let whole = given.whole().and_then(|whole| u64::try_from(whole).ok());
-                let whole = whole.filter(|whole| (min..=max).contains(whole));
-                *self = whole.and_then(|whole| <$type>::try_from(whole).ok()).ok_or_else(Wrong::default)?;
+                let whole = given.whole().and_then(|whole| <$type>::try_from(whole).ok());
+                *self = whole.filter(|whole| whole.fits(rule)).ok_or_else(Wrong::default)?;
                 Ok(())
             }
 
             fn allowed(&self, rule: Rule) -> String {
                 let (min, max) = bounds(rule);
                 format!("a whole number from {min} to {max}")
+            }
+
+            fn fits(&self, rule: Rule) -> bool {
+                let (min, max) = bounds(rule);
+                u64::try_from(*self).is_ok_and(|whole| (min..=max).contains(&whole))
             }
 
             fn written(&self) -> String {
@@ -172,8 +187,16 @@ impl Setting for String {
         }
     }
 
+    fn fits(&self, rule: Rule) -> bool {
+        holds(self, rule)
+    }
+
     fn written(&self) -> String {
         toml_string(self)
+    }
+
+    fn shown(&self) -> String {
+        quoted(self)
     }
 }
 
@@ -187,16 +210,28 @@ impl Setting for PathBuf {
         String::new().allowed(rule)
     }
 
+    fn fits(&self, rule: Rule) -> bool {
+        // A program may have paths that no file could name; what the rules are about shows all the same.
+        holds(&self.to_string_lossy(), rule)
+    }
+
     fn written(&self) -> String {
         toml_string(&self.to_string_lossy())
+    }
+
+    fn shown(&self) -> String {
+        quoted(&self.to_string_lossy())
     }
 }
 
 fn checked<'a>(given: &'a Given<'_>, rule: Rule) -> Result<&'a str, Wrong> {
-    let text = given.text().ok_or_else(Wrong::default)?;
+    given.text().filter(|text| holds(text, rule)).ok_or_else(Wrong::default)
+}
+
+fn holds(text: &str, rule: Rule) -> bool {
     match rule {
-        Rule::Text { holds, .. } if !holds(text) => Err(Wrong::default()),
-        _ => Ok(text),
+        Rule::Text { holds, .. } => holds(text),
+        Rule::Free | Rule::Within(..) => true,
     }
 }
 
@@ -211,12 +246,16 @@ impl Setting for Duration {
             Given::Whole(0) => Some(Duration::ZERO),
             _ => given.text().and_then(parse_duration),
         };
-        *self = time.ok_or_else(Wrong::default)?;
+        *self = time.filter(|time| time.fits(Rule::Free)).ok_or_else(Wrong::default)?;
         Ok(())
     }
 
     fn allowed(&self, _: Rule) -> String {
         format!("a time such as \"100ms\", \"30s\", \"5m\", \"10h\" or \"7d\", from \"0s\" to \"{MAX_DAYS}d\"")
+    }
+
+    fn fits(&self, _: Rule) -> bool {
+        *self <= Duration::from_millis(MAX_DAYS * UNITS[0].1)
     }
 
     fn written(&self) -> String {
@@ -230,7 +269,7 @@ impl Setting for Duration {
     }
 }
 
-/// Digits and a unit. `None` for everything else, and beyond [`MAX_DAYS`].
+/// Digits and a unit. `None` for everything else.
 fn parse_duration(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let number: u64 = digits.parse().ok()?;
@@ -239,8 +278,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
         None if unit.is_empty() && number == 0 => 0,
         None => return None,
     };
-    let ms = number.checked_mul(each)?;
-    (ms <= MAX_DAYS * UNITS[0].1).then(|| Duration::from_millis(ms))
+    number.checked_mul(each).map(Duration::from_millis)
 }
 
 const A_ROOM: &str = "a room name: letters, digits, '_' and '-', at most 64, the first a letter or digit";
@@ -253,6 +291,10 @@ impl Setting for RoomName {
 
     fn allowed(&self, _: Rule) -> String {
         A_ROOM.to_owned()
+    }
+
+    fn fits(&self, _: Rule) -> bool {
+        true
     }
 
     fn written(&self) -> String {
@@ -279,6 +321,10 @@ impl Setting for Vec<RoomName> {
         format!("a list of room names (each {})", A_ROOM.trim_start_matches("a room name: "))
     }
 
+    fn fits(&self, _: Rule) -> bool {
+        true
+    }
+
     fn written(&self) -> String {
         format!("[{}]", self.iter().map(Setting::written).collect::<Vec<_>>().join(", "))
     }
@@ -300,6 +346,10 @@ impl<C: Choice> Setting for C {
         }
     }
 
+    fn fits(&self, _: Rule) -> bool {
+        true
+    }
+
     fn written(&self) -> String {
         let found = C::ALL.iter().find(|(_, value)| value == self);
         found.map(|(word, _)| format!("\"{word}\"")).unwrap_or_default()
@@ -319,8 +369,16 @@ impl<S: Setting + Default> Setting for Option<S> {
         S::default().allowed(rule)
     }
 
+    fn fits(&self, rule: Rule) -> bool {
+        self.as_ref().is_none_or(|value| value.fits(rule))
+    }
+
     fn written(&self) -> String {
         self.as_ref().map(Setting::written).unwrap_or_default()
+    }
+
+    fn shown(&self) -> String {
+        self.as_ref().map(Setting::shown).unwrap_or_default()
     }
 }
 
@@ -347,12 +405,13 @@ mod tests {
             let mut time = Duration::from_millis(ms);
             assert_eq!(time.written(), format!("\"{text}\""));
             assert!(time.set(&Given::Text(text), Rule::Free).is_ok());
+            assert!(time.set(&Given::Text("366d"), Rule::Free).is_err());
         }
         for zero in ["0s", "0", "0ms"] {
             assert_eq!(parse_duration(zero), Some(Duration::ZERO), "{zero}");
         }
         let huge = format!("1{}s", "0".repeat(30));
-        for bad in ["", "s", "-5s", "+5s", "5", "5 s", "1.5s", "5S", "366d", "5sec", "٣s", huge.as_str()] {
+        for bad in ["", "s", "-5s", "+5s", "5", "5 s", "1.5s", "5S", "5sec", "٣s", huge.as_str()] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
     }

@@ -348,6 +348,49 @@ fn a_contradiction_names_where_the_value_came_from() {
 }
 
 #[test]
+fn what_may_not_stand_in_a_file_may_not_stand_in_a_program() {
+    let cases: [(fn(&mut Config), &str); 12] = [
+        (|c| c.storage.readers = 0, "storage.readers is 0, it must be a whole number from 1 to 64"),
+        (|c| c.limits.writer_queue = 0, "limits.writer_queue is 0, it must be a whole number from 1 to 1048576"),
+        (
+            |c| c.limits.max_connections = usize::MAX,
+            "limits.max_connections is 18446744073709551615, it must be a whole number from 0 to 4294967295",
+        ),
+        (
+            |c| c.rooms.retention_days = 40_000,
+            "rooms.retention_days is 40000, it must be a whole number from 0 to 36500",
+        ),
+        (|c| c.server.name.clear(), "server.name is \"\", it must be one line of 1 to 64 bytes"),
+        (|c| c.server.data_dir = Some("".into()), "server.data_dir is \"\", it must be a path"),
+        (|c| c.storage.file = "a\0\u{1b}".into(), r#"storage.file is "a\0\u{1b}", it must be a path"#),
+        (
+            |c| c.limits.stall_timeout = Duration::MAX,
+            "limits.stall_timeout is \"18446744073709551615ms\", it must be a time such as",
+        ),
+        (|c| c.log.level = "loud".into(), "log.level is \"loud\", it must be \"error\", "),
+        (|c| c.course.timestamp = "%".into(), "course.timestamp is \"%\", it must be a strftime pattern"),
+        (|c| c.listeners[0].address = "here".into(), "listener.address is \"here\", it must be \"HOST:PORT\", "),
+        (
+            |c| c.listeners[0].course.backlog = Some(10_001),
+            "listener.course.backlog is 10001, it must be a whole number from 0 to 10000",
+        ),
+    ];
+    for (change, expected) in cases {
+        let mut config = Config::default();
+        change(&mut config);
+        let errors = config.check().expect_err(expected);
+        let [problem] = errors.problems() else { panic!("{errors}") };
+        assert!(problem.what().starts_with(expected), "{problem}");
+        assert_eq!(problem.place(), &Place::Program);
+    }
+    // What no file can say, but is none the worse for it.
+    let mut config = Config::default();
+    config.storage.file = OsString::from_vec(vec![0xff]).into();
+    config.course.pace = Duration::from_micros(1);
+    assert_eq!(config.check(), Ok(()));
+}
+
+#[test]
 fn what_is_no_configuration_file_is_refused_at_once() {
     let began = Instant::now();
     let folder = tempfile::tempdir().unwrap();

@@ -22,6 +22,11 @@
 //! the peer still sends, for at most a second: closing a socket with unread input would reset the connection, and the
 //! last line might never be seen.
 //!
+//! A server that shuts down first hurries its connections ([`Options::hurry`]): no pauses, little patience with those who
+//! take nothing. It cuts those that are still there in the end ([`Options::cut`]): also a peer that takes a byte now and
+//! then, which no patience ever gets rid of. Who is idle waits for neither token, which would cost memory: there the
+//! transmitter finishes, and the reader ends with the writer.
+//!
 //! # Memory
 //! An idle connection has no buffers: bytes are read through the stack, the framer holds nothing between objects, and
 //! the list of chunks is freed before waiting. What is rare (a deadline, a full socket, the close) is boxed.
@@ -117,6 +122,8 @@ pub enum Closed {
     Stalled,
     /// The peer took nothing for a moment while we were shutting down.
     Hurried,
+    /// The time was up before everything was sent.
+    Cut,
     /// Reading or writing has failed.
     Broken,
     /// One of the two tasks has panicked, or the runtime is going away.
@@ -131,6 +138,7 @@ impl Closed {
             Closed::Finished => "finished",
             Closed::Stalled => "stalled",
             Closed::Hurried => "hurried",
+            Closed::Cut => "cut",
             Closed::Broken => "broken",
             Closed::Abandoned => "abandoned",
         }
@@ -142,8 +150,11 @@ impl Closed {
 pub struct Options {
     /// A write that makes no progress for so long is given up; zero switches this off.
     pub stall_timeout: Duration,
-    /// Cancelled when everything has to end: from then on a write that makes no progress for half a second is given up.
+    /// Cancelled when everything has to end: from then on a write that makes no progress for half a second is given up, and
+    /// no pace is kept.
     pub hurry: CancellationToken,
+    /// Cancelled when the time is up: whatever is under way ends at once, be it a write, a pause or the farewell.
+    pub cut: CancellationToken,
 }
 
 /// How the writer ended, for the reader.

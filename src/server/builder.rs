@@ -130,7 +130,11 @@ impl Builder {
             Limiter::new(options::limiter(&config)),
             options::manners(&config),
             config.limits.max_unauthenticated,
-            connection::Options { stall_timeout: config.limits.stall_timeout, hurry: hurry.clone() },
+            connection::Options {
+                stall_timeout: config.limits.stall_timeout,
+                hurry: hurry.clone(),
+                ..connection::Options::default()
+            },
         );
         Ok(Server::run(ServerParts {
             door,

@@ -160,5 +160,10 @@ async fn errors_can_be_passed_on() {
     let refused = Server::builder(config).data_dir(&nowhere).listen("127.0.0.1:0").start().await;
     let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(refused.contains("log.format"), "{refused:?}");
+    let mut config = Config::default();
+    config.storage.readers = 0;
+    let refused = Server::builder(config).data_dir(&nowhere).listen("127.0.0.1:0").start().await;
+    let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("storage.readers is 0, it must be a whole number from 1 to 64"), "{refused:?}");
     assert!(!nowhere.exists());
 }

@@ -170,11 +170,13 @@ impl<R: Receiver> Reader<R> {
             tokio::select! {
                 () = sleep(DRAIN) => {}
                 () = async { options.hurry.cancelled().await; sleep(HURRIED_DRAIN).await } => {}
+                () = options.cut.cancelled() => {}
             }
         };
         tokio::select! {
-            _ = poll_fn(|cx| self.poll_discard(cx)) => {}
+            biased;
             () = patience => {}
+            _ = poll_fn(|cx| self.poll_discard(cx)) => {}
         }
     }
 

@@ -354,11 +354,79 @@ async fn a_peer_that_takes_something_is_not() {
 #[tokio::test]
 async fn a_peer_that_takes_nothing_does_not_hold_up_a_shutdown() {
     let hurry = CancellationToken::new();
-    let options = Options { stall_timeout: Duration::ZERO, hurry: hurry.clone() };
+    let options = Options { hurry: hurry.clone(), ..Options::default() };
     let (_read, _write, fixture) = start_tcp(Setup { options, ..Setup::default() }).await;
     fixture.say(Say::Forever(vec![b'x'; 100_000].into()));
     hurry.cancel();
     fixture.expect_end(Closed::Hurried).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_a_little_now_and_then_is_cut_when_the_time_is_up() {
+    let (hurry, cut) = (CancellationToken::new(), CancellationToken::new());
+    let options = Options { hurry: hurry.clone(), cut: cut.clone(), ..Options::default() };
+    let (client, server) = tokio::io::duplex(1);
+    let mut fixture = Setup { options, ..Setup::default() }.start(server.into());
+    let (mut read, _write) = Stream::from(client).split();
+    fixture.say(Say::Forever(vec![b'x'; 100_000].into()));
+    hurry.cancel();
+    // Longer than one may make no progress in a hurry, but there is progress.
+    for _ in 0..14 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        soon(read.read_u8()).await.unwrap();
+    }
+    assert!(fixture.closed.try_recv().is_err());
+    cut.cancel();
+    fixture.expect_end(Closed::Cut).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_everything_there_is_is_cut_too() {
+    let cut = CancellationToken::new();
+    let options = Options { cut: cut.clone(), ..Options::default() };
+    let (mut read, _write, fixture) = start_tcp(Setup { options, ..Setup::default() }).await;
+    fixture.say(Say::Forever(vec![b'x'; 1000].into()));
+    let taking = tokio::spawn(async move {
+        let mut piece = vec![0; 100_000];
+        while read.read(&mut piece).await.is_ok_and(|count| count > 0) {}
+    });
+    cut.cancel();
+    fixture.expect_end(Closed::Cut).await;
+    soon(taking).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pause_ends_with_the_hurry_and_with_the_cut() {
+    let long = Duration::from_secs(3600);
+    for (why, rest) in [(Closed::Cut, ""), (Closed::Finished, "b")] {
+        let options = Options::default();
+        let token = if why == Closed::Cut { options.cut.clone() } else { options.hurry.clone() };
+        let (mut read, write, fixture) = start_tcp(Setup { options, ..Setup::default() }).await;
+        fixture.say(Say::Paced(Bytes::from_static(b"a"), long));
+        fixture.say(Say::Paced(Bytes::from_static(b"b"), long));
+        fixture.say(Say::Finish);
+        assert_eq!(soon(read.read_u8()).await.unwrap(), b'a');
+        token.cancel();
+        let mut text = String::new();
+        // Where it is cut, the peer sees a reset.
+        let _ = soon(read.read_to_string(&mut text)).await;
+        assert_eq!(text, rest);
+        drop((read, write));
+        fixture.expect_end(why).await;
+    }
+}
+
+#[tokio::test]
+async fn the_farewell_ends_with_the_cut() {
+    let cut = CancellationToken::new();
+    let options = Options { cut: cut.clone(), ..Options::default() };
+    let (mut read, _write, fixture) = start_tcp(Setup { options, ..Setup::default() }).await;
+    fixture.say(Say::Finish);
+    assert_eq!(read_all(&mut read).await, "");
+    let begun = Instant::now();
+    cut.cancel();
+    fixture.expect_end(Closed::Finished).await;
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

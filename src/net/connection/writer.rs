@@ -52,7 +52,7 @@ impl<T: Transmitter> Writer<T> {
 
     pub(super) async fn run(&mut self) {
         let why = self.serve().await;
-        if matches!(why, Closed::Stalled | Closed::Hurried) {
+        if matches!(why, Closed::Stalled | Closed::Hurried | Closed::Cut) {
             self.half.forsake();
         }
         if let Some(end) = self.end.take() {
@@ -106,6 +106,7 @@ impl<T: Transmitter> Writer<T> {
                 Poll::Pending => Box::pin(self.wait_for_progress(&mut batch)).await?,
             };
             match step {
+                Ok(_) if self.options.cut.is_cancelled() => return Err(Closed::Cut),
                 Ok(Step::Done) => return Ok(()),
                 Ok(Step::Progress) => {}
                 Err(_) => return Err(Closed::Broken),
@@ -113,30 +114,40 @@ impl<T: Transmitter> Writer<T> {
         }
     }
 
-    /// The socket is full: waits until it takes something, the reader ends, or patience does.
+    /// The socket is full: waits until it takes something, the reader ends, patience does, or the time is up.
     async fn wait_for_progress(&mut self, batch: &mut Batch) -> Result<io::Result<Step>, Closed> {
         let Writer { half, reader, options, .. } = self;
         tokio::select! {
             biased;
+            () = options.cut.cancelled() => Err(Closed::Cut),
             step = poll_fn(|cx| batch.poll_step(half, cx)) => Ok(step),
             why = poll_fn(|cx| poll_reader(reader, cx)) => Err(why),
             why = end_of_patience(options) => Err(why),
         }
     }
 
+    /// Keeps the pace, which nobody waits for when we are in a hurry.
     async fn pause(&mut self, pace: Duration) -> Result<(), Closed> {
+        let Writer { reader, options, .. } = self;
         tokio::select! {
+            biased;
+            () = options.cut.cancelled() => Err(Closed::Cut),
+            why = poll_fn(|cx| poll_reader(reader, cx)) => Err(why),
+            () = options.hurry.cancelled() => Ok(()),
             () = sleep(pace) => Ok(()),
-            why = poll_fn(|cx| poll_reader(&mut self.reader, cx)) => Err(why),
         }
     }
 
     /// Everything was written and flushed: tells the peer that nothing more comes.
     async fn finish(&mut self) -> Closed {
-        match timeout(SHUTDOWN, self.half.shutdown()).await {
-            Ok(Ok(())) => Closed::Finished,
-            Ok(Err(_)) => Closed::Broken,
-            Err(_) => Closed::Stalled,
+        let Writer { half, options, .. } = self;
+        tokio::select! {
+            done = timeout(SHUTDOWN, half.shutdown()) => match done {
+                Ok(Ok(())) => Closed::Finished,
+                Ok(Err(_)) => Closed::Broken,
+                Err(_) => Closed::Stalled,
+            },
+            () = options.cut.cancelled() => Closed::Cut,
         }
     }
 }
