@@ -15,6 +15,7 @@
 
 pub(crate) mod daemon;
 pub(crate) mod json;
+pub(crate) mod person;
 pub(crate) mod server;
 pub(crate) mod transcript;
 pub(crate) mod wire;
@@ -24,6 +25,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 pub(crate) use daemon::{Daemon, daemon};
+pub(crate) use person::Person;
 pub(crate) use serde_json::{Value, json};
 pub(crate) use server::{TestServer, server};
 pub(crate) use wire::Wire;
