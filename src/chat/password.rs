@@ -27,6 +27,9 @@ pub(crate) struct Passwords {
     nobody: Box<str>,
 }
 
+/// A password that is good enough.
+pub(crate) struct NewPassword(String);
+
 impl Passwords {
     /// As many at once as there are cores.
     pub(crate) fn new() -> Passwords {
@@ -40,15 +43,23 @@ impl Passwords {
         }
     }
 
-    /// Hashes a new password.
+    /// Checks a new password, which costs nothing.
     ///
     /// # Errors
-    /// `weak_password`, or `rate_limited` where too many wait.
-    pub(crate) async fn hash(&self, password: &Secret, name: &Username) -> Result<Box<str>, Refusal> {
+    /// `weak_password`
+    pub(crate) fn check(password: &Secret, name: &Username) -> Result<NewPassword, Refusal> {
         let password = prepare(password).ok_or(Code::WeakPassword)?;
         if password.chars().count() < LEAST_CHARS || password.to_lowercase() == name.folded() {
             return Err(Code::WeakPassword.into());
         }
+        Ok(NewPassword(password))
+    }
+
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// `rate_limited` where too many wait.
+    pub(crate) async fn hash(&self, NewPassword(password): NewPassword) -> Result<Box<str>, Refusal> {
         self.work(move || {
             argon2id().hash_password(password.as_bytes()).map(|hash| hash.to_string().into_boxed_str()).ok()
         })
@@ -106,22 +117,23 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_known_again_in_either_form() {
         let (passwords, name) = (Passwords::new(), Username::parse("bob", NameRule::Ascii).unwrap());
-        let hash = passwords.hash(&secret("sm\u{f6}rg\u{e5}sbord"), &name).await.unwrap();
+        let new = Passwords::check(&secret("sm\u{f6}rg\u{e5}sbord"), &name).unwrap();
+        let hash = passwords.hash(new).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert_eq!(passwords.verify(&secret("smo\u{308}rga\u{30a}sbord"), Some(&hash)).await, Ok(true));
         assert_eq!(passwords.verify(&secret("smorgasbord"), Some(&hash)).await, Ok(false));
         assert_eq!(passwords.verify(&secret("smorgasbord"), None).await, Ok(false));
         let long = "x".repeat(72);
-        let hash = passwords.hash(&secret(&format!("{long}a")), &name).await.unwrap();
+        let hash = passwords.hash(Passwords::check(&secret(&format!("{long}a")), &name).unwrap()).await.unwrap();
         assert_eq!(passwords.verify(&secret(&format!("{long}b")), Some(&hash)).await, Ok(false), "nothing is cut off");
     }
 
-    #[tokio::test]
-    async fn weak_passwords_are_refused() {
+    #[test]
+    fn weak_passwords_are_refused() {
         let name = Username::parse("Robert-Bob", NameRule::Ascii).unwrap();
         for weak in ["", "1234567", "robert-bob", &"x".repeat(1025)] {
-            let refusal = Passwords::new().hash(&secret(weak), &name).await.unwrap_err();
-            assert_eq!(refusal.code, Code::WeakPassword, "{weak:?}");
+            let refusal = Passwords::check(&secret(weak), &name).err().map(|refusal| refusal.code);
+            assert_eq!(refusal, Some(Code::WeakPassword), "{weak:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::chat::room::{Room, cost};
 use crate::chat::service::Chat;
@@ -34,6 +34,15 @@ struct Part {
     entries: Vec<Entry>,
     /// The highest number that was told to anybody.
     head: Seq,
+    /// Somebody's membership has changed, or a change failed.
+    changed: bool,
+}
+
+/// Who asked for what a batch holds, to be told when it can be seen.
+#[derive(Default)]
+struct Told {
+    posters: Vec<Arc<Session>>,
+    callers: Vec<(oneshot::Sender<Outcome>, Outcome)>,
 }
 
 impl Publisher {
@@ -53,7 +62,7 @@ impl Publisher {
 
     fn publish(&mut self, batch: Vec<Settled>) {
         let mut parts: Vec<Part> = Vec::new();
-        let mut posters: Vec<Arc<Session>> = Vec::new();
+        let mut told = Told::default();
         self.places.clear();
         for Settled { room, origin, outcome } in batch {
             let at = match self.places.get(&room) {
@@ -64,11 +73,11 @@ impl Publisher {
                         continue;
                     };
                     self.places.insert(room.id, parts.len());
-                    parts.push(Part { room, entries: Vec::new(), head: Seq::ZERO });
+                    parts.push(Part { room, entries: Vec::new(), head: Seq::ZERO, changed: false });
                     parts.len() - 1
                 }
             };
-            self.settle(&mut parts[at], &mut posters, origin, outcome);
+            self.settle(&mut parts[at], &mut told, origin, outcome);
         }
         for part in &mut parts {
             self.show(part);
@@ -79,13 +88,22 @@ impl Publisher {
                 follower.session.rouse();
             }
         }
-        for poster in posters {
-            poster.rouse();
+        for part in &parts {
+            if part.changed {
+                part.room.note_change();
+            }
+        }
+        for poster in told.posters {
+            poster.published();
+        }
+        for (caller, outcome) in told.callers {
+            // Nobody minds if the caller is gone.
+            let _ = caller.send(outcome);
         }
     }
 
     /// Tells whoever asked for it what became of an append. The head has not moved yet.
-    fn settle(&self, part: &mut Part, posters: &mut Vec<Arc<Session>>, origin: Origin, outcome: Outcome) {
+    fn settle(&self, part: &mut Part, told: &mut Told, origin: Origin, outcome: Outcome) {
         let room = &part.room;
         let (answer, seq): (Answer, Option<Seq>) = match &outcome {
             Outcome::Appended(entry) => {
@@ -101,7 +119,16 @@ impl Publisher {
                 (Err(unavailable(error)), None)
             }
         };
-        part.head = part.head.max(seq.unwrap_or_default());
+        if let Some(seq) = seq {
+            part.head = part.head.max(seq);
+            // Whoever reads the answer may ask for what is behind it before the head has come there.
+            room.tell(seq);
+        }
+        if let Outcome::Appended(Entry { body: Body::Member { .. }, .. }) = &outcome {
+            room.ledger().committed();
+            part.changed = true;
+        }
+        part.changed |= matches!(outcome, Outcome::Failed { .. });
         match origin.downcast::<Waiter>().map(|waiter| *waiter) {
             Ok(Waiter::Slot(session, ticket)) => {
                 session.settle(ticket, answer, seq.map(|seq| (room.id, seq)));
@@ -112,8 +139,8 @@ impl Publisher {
                     person.floods().talk.give_back(self.chat.talk_rate());
                 }
                 // Runs of one poster are common; who is woken twice only finds nothing the second time.
-                if posters.last().is_none_or(|last| !Arc::ptr_eq(last, &session)) {
-                    posters.push(session);
+                if told.posters.last().is_none_or(|last| !Arc::ptr_eq(last, &session)) {
+                    told.posters.push(session);
                 }
                 if let Outcome::Appended(entry) = outcome {
                     part.entries.push(entry);
@@ -123,8 +150,7 @@ impl Publisher {
                 if let Outcome::Appended(entry) = &outcome {
                     part.entries.push(entry.clone());
                 }
-                // Nobody minds if the caller is gone.
-                let _ = caller.send(outcome);
+                told.callers.push((caller, outcome));
             }
             Err(_) => tracing::error!(room = %room.name, "an entry was committed that nobody asked for"),
         }
@@ -134,13 +160,10 @@ impl Publisher {
     fn show(&mut self, part: &mut Part) {
         let room = &part.room;
         for entry in &part.entries {
-            if let Body::Member { user_id, change, .. } = &entry.body {
-                room.ledger().committed();
-                if *change == MemberChange::Leave {
-                    // Before the head moves: nothing behind this entry is for them.
-                    for session in room.followed_by(*user_id) {
-                        session.stop_following_at(room, entry.seq);
-                    }
+            if let Body::Member { user_id, change: MemberChange::Leave, .. } = &entry.body {
+                // Before the head moves: nothing behind this entry is for them.
+                for session in room.followed_by(*user_id) {
+                    session.stop_following_at(room, entry.seq);
                 }
             }
         }

@@ -106,7 +106,14 @@ impl Chat {
         let created =
             self.write(name.as_str().len() + topic.len(), |done| Write::CreateRoom(new.clone(), done)).await?;
         Ok(match created {
-            Created::Taken => Created::Taken,
+            Created::Taken => {
+                if self.rooms.named(name).is_none() {
+                    // Made by a commit that only seemed to fail.
+                    let stored = self.store.rooms().await?.into_iter().filter(|stored| stored.name == *name);
+                    stored.for_each(|stored| drop(self.rooms.add(Room::new(stored))));
+                }
+                Created::Taken
+            }
             Created::New(id) => {
                 let (name, topic, epoch) = (name.clone(), topic.into(), new.epoch);
                 let (first, head, members) = (Seq(1), Seq::ZERO, Vec::new());
@@ -133,7 +140,12 @@ impl Chat {
         if guest {
             // Before the name is free: who takes it next must not find the guest still there.
             for room in person.rooms() {
-                if person.sessions() <= 1 && room.ledger().state.remove_guest(person.user.id) {
+                let mut ledger = room.ledger();
+                // Asked under the room's lock: a guest that has come back on another connection is made a member after
+                // that, or not taken away here.
+                let gone = person.has_only(session) && ledger.state.remove_guest(person.user.id);
+                drop(ledger);
+                if gone {
                     self.tell_presence(&room, person, false);
                 }
             }

@@ -14,14 +14,13 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::chat::flood::Bucket;
 use crate::chat::follow::Follow;
-use crate::chat::online::Person;
-use crate::chat::outbox::{Answered, Outbox, Ticket};
+use crate::chat::online::{Floods, Person};
+use crate::chat::outbox::{Answered, MOST_WAITING, Outbox, Ticket};
 use crate::chat::requests;
-use crate::chat::room::Room;
 use crate::chat::service::Chat;
 use crate::chat::throttle;
 use crate::model::{RoomId, Seq, UserId};
-use crate::protocol::{Answer, Ask, Code, Hint, Refusal};
+use crate::protocol::{Answer, Ask, Code, Hint, Refusal, Response};
 use crate::store::Outcome;
 
 /// One conversation: who is logged in, what waits to be answered, and a cursor for each followed room.
@@ -56,12 +55,28 @@ pub(super) struct Inner {
     pub(super) end: End,
     /// A request is under way that has no slot yet: the session does not end before it was answered.
     pub(super) asking: bool,
-    /// No entries are sent until the request under way was answered: the answer comes first.
-    pub(super) held: bool,
+    /// What is not sent until the request under way was answered: the answer comes first.
+    pub(super) held: Held,
+    /// Who looks at what is sent, also when the peer has said that it sends nothing more.
+    viewer: Option<UserId>,
+    /// What whoever was logged in last has left of what it may send.
+    floods: Option<Arc<Mutex<Floods>>>,
+    /// Requests that came too late to be done.
+    refused: usize,
     /// Which followed room is served first next time.
     pub(super) turn: usize,
     /// What may be asked before login.
     flood: Bucket,
+}
+
+/// What is not sent for the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    Nothing,
+    /// The entries of one room.
+    Room(RoomId),
+    /// All entries.
+    Everything,
 }
 
 /// In which form a session wants the entries of its rooms.
@@ -126,7 +141,10 @@ impl Session {
                 form: Form::Encoded,
                 end: End::Open,
                 asking: false,
-                held: false,
+                held: Held::Nothing,
+                viewer: None,
+                floods: None,
+                refused: 0,
                 turn: 0,
                 flood: Bucket::default(),
             }),
@@ -152,7 +170,7 @@ impl Session {
 
     /// Who looks at what is sent.
     pub fn viewer(&self) -> Option<UserId> {
-        self.inner().person.as_ref().map(|person| person.user.id)
+        self.inner().viewer
     }
 
     /// Takes a request. The next one may be given when this one's future, if there is one, has ended.
@@ -164,7 +182,7 @@ impl Session {
         let has_room = {
             let mut inner = self.inner();
             if !matches!(inner.end, End::Open) {
-                return Asking::Done(Next::Stop);
+                return Asking::Done(inner.refuse(ask.tag));
             }
             inner.asking = true;
             inner.outbox.has_room()
@@ -212,6 +230,10 @@ impl Session {
         if matches!(inner.end, End::Open | End::Due(None)) {
             inner.end = End::Due(last_word);
         }
+        // What comes later is for others, else a busy room could keep the session for ever.
+        for follow in &mut inner.follows {
+            follow.stop_at(follow.room.head());
+        }
         drop(inner);
         self.wake.notify_one();
         self.freed.notify_one();
@@ -228,15 +250,25 @@ impl Session {
         self.freed.notify_one();
     }
 
+    /// Whether only the answers that are due are still to be sent.
+    pub fn is_ending_curtly(&self) -> bool {
+        matches!(self.inner().end, End::Curt | End::Gone)
+    }
+
     /// The peer is gone: nothing is due any more.
     pub fn close(self: &Arc<Session>) {
-        self.leave();
         let mut inner = self.inner();
+        // In one step: whoever is about to log in here finds out that nobody is there any more.
         inner.end = End::Gone;
+        let person = inner.person.take();
         let follows = std::mem::take(&mut inner.follows);
         inner.outbox = Outbox::default();
         inner.hints = Vec::new();
         drop(inner);
+        self.logged_in.store(false, Ordering::Release);
+        if let Some(person) = person {
+            self.chat.depart(&person, self);
+        }
         for follow in follows {
             follow.room.unfollow(self);
         }
@@ -257,10 +289,33 @@ impl Session {
         self.inner().person.clone()
     }
 
+    /// What the next guest here may send: what the last user of this connection has left, so that a new login does not
+    /// fill it up.
+    pub(super) fn floods(&self) -> Arc<Mutex<Floods>> {
+        self.inner().floods.clone().unwrap_or_default()
+    }
+
+    /// Whether this user is logged in here.
+    pub(super) fn is_of(&self, person: &Arc<Person>) -> bool {
+        self.inner().person.as_ref().is_some_and(|known| Arc::ptr_eq(known, person))
+    }
+
     /// Somebody is logged in now.
-    pub(super) fn set_person(&self, person: Arc<Person>) {
-        self.inner().person = Some(person);
+    ///
+    /// # Errors
+    /// The peer went away meanwhile, and nobody is.
+    pub(super) fn set_person(&self, person: &Arc<Person>) -> Result<(), Refusal> {
+        let mut inner = self.inner();
+        if matches!(inner.end, End::Gone | End::Curt) {
+            drop(inner);
+            self.chat.depart(person, self);
+            return Err(Code::ShuttingDown.into());
+        }
+        inner.person = Some(Arc::clone(person));
+        inner.viewer = Some(person.user.id);
+        inner.floods = Some(person.shared_floods());
         self.logged_in.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Whoever is logged in is not any more. The followed rooms stay until they are dropped or sent.
@@ -290,7 +345,7 @@ impl Session {
     /// Adds an answer that is known at once.
     pub(super) fn answer(&self, tag: crate::protocol::Tag, answer: Answer) {
         let mut inner = self.inner();
-        (inner.held, inner.asking) = (false, false);
+        (inner.held, inner.asking) = (Held::Nothing, false);
         inner.outbox.push(Answered::Request(tag, answer));
         let ready = inner.outbox.is_ready();
         drop(inner);
@@ -306,15 +361,22 @@ impl Session {
         inner.outbox.open(tag)
     }
 
-    /// Fills a slot. Whoever calls this wakes the session afterwards with [`Session::rouse`].
+    /// Fills a slot, before its entry can be seen. [`Session::published`] has to follow.
     pub(super) fn settle(&self, ticket: Ticket, answer: Answer, posted: Option<(RoomId, Seq)>) {
         let mut inner = self.inner();
-        inner.outbox.fill(ticket, answer, posted);
-        let settled = inner.outbox.is_settled();
-        drop(inner);
-        if settled {
-            self.freed.notify_one();
+        if let (Some(person), Some((room, _)), Ok(Response::Posted { duplicate: false, .. })) =
+            (inner.person.as_ref().filter(|person| person.user.is_guest()), posted, &answer)
+        {
+            person.note_own(room);
         }
+        inner.outbox.fill(ticket, answer, posted);
+    }
+
+    /// What the filled slots are about can be seen now.
+    pub(super) fn published(&self) {
+        self.inner().outbox.published();
+        self.freed.notify_one();
+        self.wake.notify_one();
     }
 
     /// There may be something to send.
@@ -372,25 +434,20 @@ impl Session {
     }
 }
 
-/// How many hints may wait for a session. More are dropped: they are only hints.
-const MOST_HINTS: usize = 64;
-
-impl Room {
-    /// A session does not follow this room any more.
-    pub(super) fn unfollow(&self, session: &Arc<Session>) {
-        let mut live = self.live();
-        live.followers.retain(|follower| !Arc::ptr_eq(&follower.session, session));
-        if live.followers.is_empty() {
-            live.followers = Vec::new();
+impl Inner {
+    /// Answers a request that came too late; only so many, so that nobody can put the end off by asking on.
+    fn refuse(&mut self, tag: crate::protocol::Tag) -> Next {
+        self.refused += 1;
+        if !matches!(self.end, End::Due(Some(_))) || self.refused > MOST_WAITING {
+            return Next::Stop;
         }
-    }
-
-    /// Sessions of a user that follow this room.
-    pub(super) fn followed_by(&self, user: UserId) -> Vec<Arc<Session>> {
-        let live = self.live();
-        live.followers.iter().filter(|follower| follower.user == user).map(|f| Arc::clone(&f.session)).collect()
+        self.outbox.push(Answered::Request(tag, Err(Code::ShuttingDown.into())));
+        Next::Ask
     }
 }
+
+/// How many hints may wait for a session. More are dropped: they are only hints.
+const MOST_HINTS: usize = 64;
 
 /// What a failed store means to whoever asked.
 pub(super) fn unavailable(error: &crate::store::StoreError) -> Refusal {

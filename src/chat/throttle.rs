@@ -67,15 +67,20 @@ impl Attempts {
         take(&mut lock(&self.by_account), (account.into(), origin), most, now)
     }
 
-    /// The attempt was a good one: it does not count, and the account's row of failures from there is over.
-    pub(crate) fn succeeded(&self, account: &str, origin: Origin) {
-        lock(&self.by_account).remove(&(account.into(), origin));
-        let mut rows = lock(&self.by_origin);
-        if let Some(row) = rows.get_mut(&origin) {
+    /// The attempt did not fail: it does not count.
+    pub(crate) fn give_back(&self, account: &str, origin: Origin) {
+        let give_back = |row: &mut Row| {
             row.failures = row.failures.saturating_sub(1);
             // Not at once: a good login between two guesses must not make the guesses cheaper.
             row.next = row.before;
-        }
+        };
+        lock(&self.by_origin).get_mut(&origin).map(give_back);
+        lock(&self.by_account).get_mut(&(account.into(), origin)).map(give_back);
+    }
+
+    /// The owner was there: the account's row of failures from that address is over.
+    pub(crate) fn forgive(&self, account: &str, origin: Origin) {
+        lock(&self.by_account).remove(&(account.into(), origin));
     }
 }
 
@@ -88,6 +93,10 @@ impl Registrations {
         let mut buckets = lock(&self.by_origin);
         if buckets.len() >= MOST_REMEMBERED {
             buckets.retain(|_, bucket| !bucket.is_full(now));
+        }
+        if buckets.len() >= MOST_REMEMBERED {
+            // So many addresses at once are a botnet, against which counting by address does nothing anyway.
+            buckets.clear();
         }
         buckets.entry(origin).or_default().take(Rate::per_hour(per_hour), now)
     }
@@ -156,7 +165,8 @@ mod tests {
         let (attempts, here, now) = (Attempts::default(), origin("192.0.2.1"), Instant::now());
         for _ in 0..100 {
             assert_eq!(attempts.take("bob", here, 5, now), Ok(()));
-            attempts.succeeded("bob", here);
+            attempts.forgive("bob", here);
+            attempts.give_back("bob", here);
         }
     }
 

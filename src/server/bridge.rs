@@ -74,7 +74,7 @@ impl Link {
     /// Closes the connection for the sake of another one.
     pub(super) fn make_room(&self) {
         self.session.fault(Code::TooManyConnections.into());
-        self.session.finish(None);
+        self.session.finish_curtly();
     }
 
     /// The server stops: what is due is sent, and then the last word. A course client, which has no word for it, does not
@@ -128,7 +128,8 @@ impl Asker {
 
     fn end(&self, refusal: Code) -> Flow {
         self.link.session.fault(refusal.into());
-        self.link.session.finish(None);
+        // Without what its rooms may still have for it: the last line is what counts.
+        self.link.session.finish_curtly();
         Flow::Stop
     }
 
@@ -245,6 +246,9 @@ impl Teller {
 impl Transmitter for Teller {
     async fn next(&mut self, out: &mut Outgoing) -> Then {
         loop {
+            if self.link.session.is_ending_curtly() {
+                self.paced = VecDeque::new();
+            }
             if let Some(object) = self.paced.pop_front() {
                 if self.paced.is_empty() {
                     self.paced = VecDeque::new();

@@ -124,17 +124,13 @@ impl Builder {
             }
         };
 
-        let hurry = CancellationToken::new();
+        let (hurry, cut) = (CancellationToken::new(), CancellationToken::new());
         let door = Door::new(
             chat,
             Limiter::new(options::limiter(&config)),
             options::manners(&config),
             config.limits.max_unauthenticated,
-            connection::Options {
-                stall_timeout: config.limits.stall_timeout,
-                hurry: hurry.clone(),
-                ..connection::Options::default()
-            },
+            connection::Options { stall_timeout: config.limits.stall_timeout, hurry: hurry.clone(), cut: cut.clone() },
         );
         Ok(Server::run(ServerParts {
             door,
@@ -143,6 +139,7 @@ impl Builder {
             listeners,
             data_dir,
             hurry,
+            cut,
             grace: config.server.shutdown_grace,
         }))
     }

@@ -23,7 +23,7 @@ pub(super) fn chat(config: &Config) -> chat::Options {
             max_sessions_per_user: u32::try_from(limits.max_sessions_per_user).unwrap_or(u32::MAX),
             max_frame_bytes: limits.max_frame_bytes,
             max_frame_bytes_before_login: limits.max_frame_bytes_before_login,
-            max_text_bytes: unless_zero(limits.max_text_bytes),
+            max_text_bytes: limits.max_text_bytes,
             stall_timeout: limits.stall_timeout,
             messages_per_second: limits.messages_per_second,
             message_burst: limits.message_burst,

@@ -7,10 +7,13 @@ use crate::chat::Chat;
 use crate::chat::accounts::{GuestToken, guest_token};
 use crate::chat::limits::Registration;
 use crate::chat::online::{GUEST_RETURN, Person, Return};
+use crate::chat::password::Passwords;
 use crate::chat::requests::history::MOST_BYTES;
-use crate::chat::requests::{rooms, seen};
+use crate::chat::requests::{rooms, seen, within_bounds};
+use crate::chat::room::Room;
 use crate::chat::session::{Origin, Session, unavailable};
-use crate::model::{Anchor, RoomName, ServerRole, User, Username};
+use crate::chat::throttle;
+use crate::model::{Anchor, RoomName, RoomRole, Seq, ServerRole, User, Username};
 use crate::protocol::response::{Entered, Hello, HelloLimits, LoggedIn, Membership};
 use crate::protocol::{Answer, Code, Credential, Refusal, Response, Secret};
 use crate::store::{Created, Most, NewAccount, Write};
@@ -19,8 +22,6 @@ use crate::store::{Created, Most, NewAccount, Write};
 const PROTOCOL: i64 = 1;
 /// What this version of the server can do beyond the first.
 const FEATURES: &[&str] = &["history", "nonce", "resume"];
-/// How many rooms a login lists.
-const MOST_ROOMS: usize = 500;
 
 /// Says what the server is.
 pub(super) fn hello(chat: &Chat, protocol: Option<i64>) -> Answer {
@@ -80,19 +81,20 @@ pub(super) async fn register(session: &Arc<Session>, username: &str, password: &
     if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
         return Err(Code::NameTaken.into());
     }
+    let password = Passwords::check(password, &name)?;
     if let Some(origin) = session.counted() {
         let per_hour = chat.options.limits.registrations_per_hour;
         chat.registrations.take(origin, per_hour, Instant::now()).map_err(Refusal::rate_limited)?;
     }
-    let password_hash = chat.passwords.hash(password, &name).await?;
+    let password_hash = chat.passwords.hash(password).await?;
     let time = chat.clock.now();
     let new = NewAccount { name: name.clone(), skeleton: skeleton.into(), password_hash, time };
     let created = chat.write(0, |done| Write::CreateAccount(new, done)).await.map_err(|error| unavailable(&error))?;
     let Created::New(id) = created else { return Err(Code::NameTaken.into()) };
     let user = User { id, name, role: ServerRole::User };
-    let person = claim.enter(user, session);
-    session.set_person(Arc::clone(&person));
-    Ok(Response::LoggedIn(Box::new(logged_in(&person, None, Vec::new(), false))))
+    let person = claim.enter(user, session, session.floods());
+    session.set_person(&person)?;
+    Ok(Response::LoggedIn(Box::new(logged_in(&person, None, Vec::new()))))
 }
 
 /// A course dialect's login: logs in, joins the course room, and starts the backlog.
@@ -173,57 +175,41 @@ async fn as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Re
         return Err(Code::NameTaken.into());
     }
     let GuestToken { token, id } = guest_token(chat, &name)?;
-    let person = claim.enter(User { id, name, role: ServerRole::User }, session);
-    session.set_person(Arc::clone(&person));
-    Ok(logged_in(&person, Some(token), Vec::new(), false))
+    let person = claim.enter(User { id, name, role: ServerRole::User }, session, session.floods());
+    session.set_person(&person)?;
+    Ok(logged_in(&person, Some(token), Vec::new()))
 }
 
 async fn with_password(session: &Arc<Session>, name: &Username, password: &Secret) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
-    attempt(session, name)?;
+    let attempt = Attempt::take(session, name)?;
     let account = chat.store.account(name.folded()).await.map_err(|error| unavailable(&error))?;
     let hash = account.as_ref().map(|account| &*account.password_hash);
     let fits = chat.passwords.verify(password, hash).await?;
-    let Some(account) = account.filter(|_| fits) else { return Err(Code::BadCredentials.into()) };
-    succeeded(session, name);
+    let Some(account) = account.filter(|_| fits) else { return Err(attempt.failed()) };
+    attempt.succeeded();
     let memberships = chat.store.memberships(account.id).await.map_err(|error| unavailable(&error))?;
     let user = User { id: account.id, name: account.name, role: account.role };
     let skeleton = user.name.skeleton();
     let person = chat.online.enter(user, skeleton, session, chat.options.limits.max_sessions_per_user)?;
-    session.set_person(Arc::clone(&person));
+    session.set_person(&person)?;
     let mut lines = Vec::new();
     for membership in memberships {
         let Some(room) = chat.rooms.by_id(membership.room) else { continue };
         person.add_room(&room, membership.read);
         chat.refresh_presence(&room, &person);
-        let (kind, topic) = {
-            let ledger = room.ledger();
-            (ledger.state.kind, ledger.state.topic.clone())
-        };
-        lines.push(Membership {
-            room: room.name.clone(),
-            kind,
-            topic,
-            role: membership.role,
-            head: room.told_head(),
-            read: membership.read,
-            unread: membership.unread,
-            mentions: 0,
-        });
+        lines.push(line(&room, membership.role, membership.read, membership.unread));
     }
-    lines.sort_by(|a, b| a.room.cmp(&b.room));
-    let more = lines.len() > MOST_ROOMS;
-    lines.truncate(MOST_ROOMS);
-    Ok(logged_in(&person, None, lines, more))
+    Ok(logged_in(&person, None, lines))
 }
 
 /// A guest shows the token of its last login, and is the same guest again.
 async fn with_token(session: &Arc<Session>, name: Username, token: &Secret) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
     let skeleton = name.skeleton();
-    attempt(session, &name)?;
-    let GuestToken { token, id } = GuestToken::of(chat, &name, &token.0).ok_or(Code::BadCredentials)?;
-    succeeded(session, &name);
+    let attempt = Attempt::take(session, &name)?;
+    let Some(GuestToken { token, id }) = GuestToken::of(chat, &name, &token.0) else { return Err(attempt.failed()) };
+    attempt.succeeded();
     let person = match chat.online.come_back(id, &skeleton, session, Instant::now()) {
         Return::Back(person, old) => {
             for session in old {
@@ -243,29 +229,72 @@ async fn with_token(session: &Arc<Session>, name: Username, token: &Secret) -> R
             if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
                 return Err(Code::NameTaken.into());
             }
-            claim.enter(User { id, name, role: ServerRole::User }, session)
+            claim.enter(User { id, name, role: ServerRole::User }, session, session.floods())
         }
-        Return::Taken | Return::Unknown => return Err(Code::BadCredentials.into()),
+        Return::Taken => return Err(Code::NameTaken.into()),
+        Return::TooLate | Return::Unknown => return Err(Code::BadCredentials.into()),
     };
-    session.set_person(Arc::clone(&person));
-    Ok(logged_in(&person, Some(token), Vec::new(), false))
+    session.set_person(&person)?;
+    let membership = |room: Arc<Room>| {
+        let role = room.ledger().state.role(id)?;
+        let (read, own) = (person.read(room.id), person.own(room.id));
+        // As good as it can be counted without the store: what accounts' comings and goings add is counted too.
+        Some(line(&room, role, read, room.told_head().0.saturating_sub(read.0 + own)))
+    };
+    let lines = person.rooms().into_iter().filter_map(membership).collect();
+    Ok(logged_in(&person, Some(token), lines))
 }
 
-fn logged_in(person: &Person, token: Option<Box<str>>, rooms: Vec<Membership>, more: bool) -> LoggedIn {
-    let user = &person.user;
+fn line(room: &Room, role: RoomRole, read: Seq, unread: u64) -> Membership {
+    let (kind, topic) = {
+        let ledger = room.ledger();
+        (ledger.state.kind, ledger.state.topic.clone())
+    };
+    Membership { room: room.name.clone(), kind, topic, role, head: room.told_head(), read, unread, mentions: 0 }
+}
+
+fn logged_in(person: &Person, token: Option<Box<str>>, mut rooms: Vec<Membership>) -> LoggedIn {
+    let (user, count) = (&person.user, rooms.len());
+    rooms.sort_by(|a, b| a.room.cmp(&b.room));
+    let rooms = within_bounds(rooms.into_iter(), |line| line.topic.len());
+    let more = rooms.len() < count;
     LoggedIn { username: user.name.shared(), guest: user.is_guest(), token, role: user.role, rooms, more }
 }
 
-/// Takes an attempt at a password or token before it is looked at.
-fn attempt(session: &Session, name: &Username) -> Result<(), Refusal> {
-    let Some(origin) = session.counted() else { return Ok(()) };
-    let most = session.chat.options.limits.password_attempts;
-    session.chat.attempts.take(name.folded(), origin, most, Instant::now()).map_err(Refusal::rate_limited)
+/// An attempt at a password or token, taken before it is looked at. Only failures count: dropping it gives it back.
+struct Attempt<'a> {
+    chat: &'a Chat,
+    name: &'a Username,
+    /// None where nobody counts, or not any more.
+    origin: Option<throttle::Origin>,
 }
 
-/// The attempt was a good one.
-fn succeeded(session: &Session, name: &Username) {
-    if let Some(origin) = session.counted() {
-        session.chat.attempts.succeeded(name.folded(), origin);
+impl<'a> Attempt<'a> {
+    fn take(session: &'a Session, name: &'a Username) -> Result<Attempt<'a>, Refusal> {
+        let (chat, origin) = (&session.chat, session.counted());
+        if let Some(origin) = origin {
+            let most = chat.options.limits.password_attempts;
+            chat.attempts.take(name.folded(), origin, most, Instant::now()).map_err(Refusal::rate_limited)?;
+        }
+        Ok(Attempt { chat, name, origin })
+    }
+
+    fn failed(mut self) -> Refusal {
+        self.origin = None;
+        Code::BadCredentials.into()
+    }
+
+    fn succeeded(self) {
+        if let Some(origin) = self.origin {
+            self.chat.attempts.forgive(self.name.folded(), origin);
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(origin) = self.origin {
+            self.chat.attempts.give_back(self.name.folded(), origin);
+        }
     }
 }

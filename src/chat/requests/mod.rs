@@ -21,6 +21,11 @@ struct Rule {
     cost: Cost,
 }
 
+/// How many rooms or names one answer holds at most.
+const MOST_LINES: usize = 500;
+/// About how many bytes a room takes in an answer, without its topic.
+const LINE_BYTES: usize = 250;
+
 /// What a request is paid with.
 #[derive(PartialEq, Eq)]
 enum Cost {
@@ -62,15 +67,19 @@ pub(super) fn handle(session: &Arc<Session>, ask: Ask) -> Asking {
     if rule.login && person.is_none() && !speaks_for_itself(session, &tag, &request) {
         return done(session, tag, Err(Code::NotLoggedIn.into()));
     }
+    let request = match request {
+        Ok(request) => request,
+        Err(refusal) => {
+            // It costs like any other, but what is wrong with it is said all the same.
+            let _ = session.spend_other(person.as_deref());
+            return done(session, tag, Err(refusal));
+        }
+    };
     if rule.cost == Cost::Other
         && let Err(refusal) = session.spend_other(person.as_deref())
     {
         return done(session, tag, Err(refusal));
     }
-    let request = match request {
-        Ok(request) => request,
-        Err(refusal) => return done(session, tag, Err(refusal)),
-    };
     if !rule.settled {
         return at_once(session, person, tag, request);
     }
@@ -132,6 +141,17 @@ async fn in_order(session: &Arc<Session>, person: Option<Arc<Person>>, request: 
         (Request::History { room, anchor, limit }, Some(_)) => history::page(&session.chat, &room, anchor, limit).await,
         _ => Err(Code::Internal.into()),
     }
+}
+
+/// As many lines as one answer may hold: 500, and not more than about 240 KiB.
+fn within_bounds<T>(lines: impl Iterator<Item = T>, topic_bytes: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut bytes = 0;
+    let fits = |line: &T| {
+        // Names and numbers, and a topic of which each character may have to be escaped.
+        bytes += LINE_BYTES + 2 * topic_bytes(line);
+        bytes < history::MOST_BYTES
+    };
+    lines.take(MOST_LINES).take_while(fits).collect()
 }
 
 fn done(session: &Session, tag: Tag, answer: Answer) -> Asking {

@@ -7,9 +7,10 @@ use tokio::sync::oneshot;
 
 use crate::chat::Chat;
 use crate::chat::flood::Rate;
+use crate::chat::follow::MOST_FOLLOWED;
 use crate::chat::limits::Creation;
 use crate::chat::online::Person;
-use crate::chat::requests::{bad_text, seen};
+use crate::chat::requests::{MOST_LINES, bad_text, seen, within_bounds};
 use crate::chat::room::{self, Room};
 use crate::chat::session::{Session, Waiter, unavailable};
 use crate::model::{Body, Line, MemberChange, RoomKind, RoomName, RoomRole, Seq, ServerRole};
@@ -18,14 +19,10 @@ use crate::protocol::response::{Joined, NameLine, Resumed, RoomLine};
 use crate::protocol::{Answer, Code, Refusal, Response};
 use crate::store::{Created, Outcome};
 
-/// How many rooms or names one answer holds at most.
-const MOST_LINES: usize = 500;
-
 /// The rooms that a user may see.
 pub(super) fn list(chat: &Chat, person: &Person, after: Option<&str>) -> Response {
-    let mut rooms = chat.rooms.behind(after.unwrap_or_default());
-    let more = rooms.len() > MOST_LINES;
-    rooms.truncate(MOST_LINES);
+    let rooms = chat.rooms.behind(after.unwrap_or_default());
+    let count = rooms.len();
     let line = |room: Arc<Room>| {
         let ledger = room.ledger();
         let state = &ledger.state;
@@ -39,7 +36,8 @@ pub(super) fn list(chat: &Chat, person: &Person, after: Option<&str>) -> Respons
             joined: state.role(person.user.id).is_some(),
         }
     };
-    Response::Rooms { rooms: rooms.into_iter().map(line).collect(), more }
+    let rooms = within_bounds(rooms.into_iter().map(line), |line| line.topic.len());
+    Response::Rooms { more: rooms.len() < count, rooms }
 }
 
 /// Makes a room. An account owns it; a guest's room has no owner, and stays.
@@ -72,9 +70,12 @@ pub(super) async fn create(
         Created::Taken => Err(Code::RoomExists.into()),
         Created::New(room) => {
             if user.is_guest() {
-                add_guest(chat, person, &room);
+                add_guest(session, person, &room);
+            } else {
+                person.add_room(&room, Seq::ZERO);
+                // The owner may have gone meanwhile.
+                chat.refresh_presence(&room, person);
             }
-            person.add_room(&room, Seq::ZERO);
             Ok(Response::Created { room: room.name.clone(), head: room.head() })
         }
     }
@@ -83,19 +84,25 @@ pub(super) async fn create(
 /// Makes a user a member, and starts the room's events on this session.
 pub(super) async fn join(session: &Arc<Session>, person: &Arc<Person>, room: &RoomName, start: Start) -> Answer {
     let room = seen(&session.chat, room)?;
+    if !session.may_follow(&room) {
+        return Err(Code::Forbidden.into());
+    }
     become_member(session, person, &room).await?;
     follow(session, person, &room, &start).map(|joined| Response::Joined(Box::new(joined)))
 }
 
 /// Follows rooms again, each from behind the entry that was seen last.
 pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(RoomName, Since)>) -> Answer {
+    if rooms.len() > MOST_FOLLOWED {
+        return Err(Refusal::bad_request("rooms"));
+    }
     let resume_one = |room: &RoomName, since: Since| {
         let room = seen(&session.chat, room)?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {
                 return Err(Code::NotAMember.into());
             }
-            add_guest(&session.chat, person, &room);
+            add_guest(session, person, &room);
         }
         follow(session, person, &room, &Start::Since(since)).map(Box::new)
     };
@@ -125,7 +132,7 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
         session.chat.tell_presence(&room, person, false);
     } else {
         let is_member = |state: &room::State| state.role(user.id).map(|_| ()).ok_or(Code::NotAMember);
-        session.hold();
+        session.hold(&room);
         change(session, person, &room, MemberChange::Leave, is_member).await?;
     }
     person.remove_room(room.id);
@@ -180,18 +187,21 @@ pub(super) async fn become_member(
     room: &Arc<Room>,
 ) -> Result<(), Refusal> {
     if person.user.is_guest() {
-        add_guest(&session.chat, person, room);
+        add_guest(session, person, room);
         return Ok(());
     }
+    // What another session of the same user has begun is awaited: what is answered was committed.
+    room.settled(person.user.id).await;
     if room.ledger().state.role(person.user.id).is_none() {
-        let no_member = |state: &room::State| match state.role(person.user.id) {
-            None => Ok(()),
-            // Another session of the same user was first; `room_exists` is never told, see below.
-            Some(_) => Err(Code::RoomExists),
+        let mut is_member = false;
+        let no_member = |state: &room::State| {
+            is_member = state.role(person.user.id).is_some();
+            // Where another session of the same user was quicker, nothing is posted, and what is told is not this.
+            if is_member { Err(Code::Internal) } else { Ok(()) }
         };
         match change(session, person, room, MemberChange::Join, no_member).await {
             Ok(seq) => person.add_room(room, seq),
-            Err(Refusal { code: Code::RoomExists, .. }) => {}
+            Err(_) if is_member => room.settled(person.user.id).await,
             Err(refusal) => return Err(refusal),
         }
         session.chat.refresh_presence(room, person);
@@ -200,18 +210,22 @@ pub(super) async fn become_member(
 }
 
 /// A guest's membership is no entry: it ends with the connection.
-fn add_guest(chat: &Chat, person: &Arc<Person>, room: &Arc<Room>) {
-    if room.ledger().state.add_guest(person.user.id, person.user.name.shared()) {
-        person.add_room(room, room.head());
-        chat.tell_presence(room, person, true);
+fn add_guest(session: &Session, person: &Arc<Person>, room: &Arc<Room>) {
+    // First, so that a departure that begins now finds the room.
+    person.add_room(room, room.head());
+    let mut ledger = room.ledger();
+    let added = session.is_of(person) && ledger.state.add_guest(person.user.id, person.user.name.shared());
+    drop(ledger);
+    if added {
+        session.chat.tell_presence(room, person, true);
     }
 }
 
 /// Puts a change of a membership into the log, and waits for its commit.
 async fn change(
     session: &Session,
-    person: &Person,
-    room: &Room,
+    person: &Arc<Person>,
+    room: &Arc<Room>,
     change: MemberChange,
     check: impl FnOnce(&room::State) -> Result<(), Code>,
 ) -> Result<Seq, Refusal> {
@@ -231,7 +245,11 @@ async fn change(
     match outcome.await {
         Ok(Outcome::Appended(entry)) => Ok(entry.seq),
         Ok(Outcome::Duplicate { seq, .. }) => Ok(seq),
-        Ok(Outcome::Failed { error, .. }) => Err(unavailable(&error)),
+        Ok(Outcome::Failed { error, .. }) => {
+            // What was taken back may have been of a time when the user was online, or was not.
+            chat.refresh_presence(room, person);
+            Err(unavailable(&error))
+        }
         Err(_) => Err(Code::ShuttingDown.into()),
     }
 }

@@ -9,12 +9,15 @@ mod tail;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use state::State;
 pub(crate) use tail::{Follower, Slice, Tail, cost};
 
-use crate::model::{Body, Epoch, RoomId, RoomName, Seq, Time, User};
+use tokio::sync::Notify;
+
+use crate::chat::session::Session;
+use crate::model::{Body, Epoch, RoomId, RoomName, Seq, Time, User, UserId};
 use crate::protocol::{Code, Refusal};
 use crate::store::{self, Append, Place, StoredRoom, Write, WriteQueue};
 
@@ -29,6 +32,8 @@ pub(crate) struct Room {
     head: AtomicU64,
     /// The highest number that anybody was told before the head had come there.
     told: AtomicU64,
+    /// A change of the state was committed, or taken back.
+    changed: Notify,
     ledger: Mutex<Ledger>,
     live: Mutex<Live>,
 }
@@ -76,6 +81,7 @@ impl Room {
             epoch: stored.epoch,
             head: AtomicU64::new(stored.head.0),
             told: AtomicU64::default(),
+            changed: Notify::new(),
             ledger: Mutex::new(Ledger { state, generation: 0, pending: VecDeque::new() }),
             live: Mutex::default(),
         }
@@ -104,6 +110,24 @@ impl Room {
         }
     }
 
+    /// Waits until no change of this user's membership waits for its commit.
+    pub(crate) async fn settled(&self, user: UserId) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            if !self.ledger().pending.iter().any(|undo| undo.is_of(user)) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// A change of the state was committed, or taken back, and can be seen.
+    pub(crate) fn note_change(&self) {
+        self.changed.notify_waiters();
+    }
+
     /// The state, to ask or change it.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
@@ -112,6 +136,21 @@ impl Room {
     /// What followers read.
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session does not follow this room any more.
+    pub(crate) fn unfollow(&self, session: &Arc<Session>) {
+        let mut live = self.live();
+        live.followers.retain(|follower| !Arc::ptr_eq(&follower.session, session));
+        if live.followers.is_empty() {
+            live.followers = Vec::new();
+        }
+    }
+
+    /// Sessions of a user that follow this room.
+    pub(crate) fn followed_by(&self, user: UserId) -> Vec<Arc<Session>> {
+        let live = self.live();
+        live.followers.iter().filter(|follower| follower.user == user).map(|f| Arc::clone(&f.session)).collect()
     }
 
     /// Checks a draft and takes its place in the queue, both under the room's lock: what was queued before it is what it

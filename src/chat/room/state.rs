@@ -36,6 +36,13 @@ pub(crate) struct Undo {
     was: Option<Member>,
 }
 
+impl Undo {
+    /// Whose membership it is about.
+    pub(crate) fn is_of(&self, user: UserId) -> bool {
+        self.user == user
+    }
+}
+
 impl State {
     /// A room as it was stored: nobody is online yet.
     pub(crate) fn new(
