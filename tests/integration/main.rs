@@ -7,6 +7,7 @@ mod client;
 mod course;
 mod docs;
 mod durability;
+mod edges;
 mod embed;
 mod framing;
 mod layers;
