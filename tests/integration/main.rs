@@ -6,6 +6,7 @@ mod accounts;
 mod course;
 mod docs;
 mod durability;
+mod edges;
 mod embed;
 mod framing;
 mod layers;
