@@ -383,3 +383,6 @@ impl Round {
         self.answers.is_empty() && self.hints.is_empty() && entries == 0
     }
 }
+
+#[cfg(test)]
+mod tests;

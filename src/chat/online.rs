@@ -328,6 +328,10 @@ impl Claim<'_> {
             person.here().sessions.push(Arc::downgrade(session));
             return Arc::clone(person);
         }
+        if !user.is_guest() {
+            // A new account: what it spends now counts at its next login too.
+            table.floods.insert(user.id, Arc::clone(&flood));
+        }
         let person = Arc::new(Person::new(user, skeleton.clone(), flood));
         person.here().sessions.push(Arc::downgrade(session));
         table.holders.insert(skeleton, Holder::Here(Arc::clone(&person)));
