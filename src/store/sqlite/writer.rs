@@ -103,13 +103,15 @@ pub(super) fn run(parts: Parts) {
     let mut fates = Vec::new();
     let mut panicked = false;
     while queue.take(&mut batch) {
-        if !panicked {
-            panicked = catch_unwind(AssertUnwindSafe(|| writer.write(&batch, &mut fates))).is_err();
-        }
         if panicked {
+            writer.generations.fail_batch(&batch, &StoreError::Closed, &mut fates);
+        } else if catch_unwind(AssertUnwindSafe(|| writer.write(&batch, &mut fates))).is_err() {
+            panicked = true;
             tracing::error!("the writer of the database panicked; nothing more is stored");
             queue.close();
-            writer.generations.fail_batch(&batch, &StoreError::Closed, &mut fates);
+            // It may have been committed. What stands behind it was never tried.
+            let error = StoreError::unavailable("the writer panicked");
+            writer.generations.fail_batch(&batch, &error, &mut fates);
         }
         settle(&mut batch, &mut fates, &writer.generations, &settled);
     }
