@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::model::{Clock, SystemClock};
-use crate::store::sqlite::log::nonces;
+use crate::store::sqlite::nonces;
 use crate::store::sqlite::writer::copy_log;
 use crate::store::sqlite::{Durability, connect_writer};
 

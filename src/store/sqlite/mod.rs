@@ -26,6 +26,7 @@ mod keeper;
 mod lock;
 mod log;
 mod migrate;
+mod nonces;
 mod readers;
 mod rooms;
 mod seams;

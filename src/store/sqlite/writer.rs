@@ -17,9 +17,9 @@ use crate::store::batch::{Fate, Generations, settle};
 use crate::store::sqlite::inspect::beside;
 use crate::store::sqlite::keeper::Task;
 use crate::store::sqlite::lock::{FileId, Lock};
-use crate::store::sqlite::log::{Added, Appender, Heads, nonces};
+use crate::store::sqlite::log::{Added, Appender, Heads};
 use crate::store::sqlite::readers::Readers;
-use crate::store::sqlite::{Durability, Seams, accounts, connect_writer, rooms};
+use crate::store::sqlite::{Durability, Seams, accounts, connect_writer, nonces, rooms};
 use crate::store::{Queued, Settled, StoreError, Write, WriteQueue};
 
 /// From so many pages on (12 MiB), the keeper is asked to bring the log back into the database. Most pages are written
