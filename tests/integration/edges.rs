@@ -175,6 +175,17 @@ async fn who_says_something_and_stops_sending_gets_the_answer_and_the_event_befo
         gina.hear("lobby", &text).await;
         gina.expect_close().await;
     }
+    // The more there is to show, the longer it takes from the answer to the event.
+    for number in 0..20 {
+        let name = format!("gunda{number}");
+        let mut gunda = server.native(&name).await;
+        gunda.join("lobby").await;
+        gunda.send_raw(lines((0..20).map(|_| message("lobby", &"x".repeat(4000))))).await;
+        gunda.finish_sending().await;
+        let said = gunda.rest().await;
+        let count = |key: &str| said.iter().filter(|object| object[key] == "message").count();
+        assert_eq!((count("response"), count("event")), (20, 20), "{name}");
+    }
     for number in 0..100 {
         let (name, text) = (format!("greta{number}"), format!("nr. {number}"));
         let mut greta = server.connect(&name).await;
@@ -226,6 +237,7 @@ async fn an_account_that_joins_is_told_a_head_with_its_own_entry_which_is_nothin
 async fn a_leave_is_answered_before_its_event_which_is_the_last_of_the_room_and_holds_no_other_up() {
     const ROUNDS: usize = 40;
     const POSTS: usize = 10;
+    let text = "psst ".repeat(400);
     let server = server().await;
     let mut bob = server.native("bob").await;
     for room in ["den", "side"] {
@@ -235,7 +247,7 @@ async fn a_leave_is_answered_before_its_event_which_is_the_last_of_the_room_and_
     let mut side = ann.join("side").await["head"].as_u64().expect("a number");
     let all = side + (ROUNDS * POSTS) as u64;
     for _ in 0..ROUNDS {
-        bob.send_raw(lines((0..POSTS).flat_map(|_| [message("den", "psst"), message("side", "hey")]))).await;
+        bob.send_raw(lines((0..POSTS).flat_map(|_| [message("den", &text), message("side", &text)]))).await;
         let go = |word: &str| json!({"request": word, "room": "den"});
         ann.send_raw(lines([go("join"), go("leave")])).await;
         // The last entry of the room that came, from the join on; and whether the leave was answered.
@@ -245,6 +257,7 @@ async fn a_leave_is_answered_before_its_event_which_is_the_last_of_the_room_and_
             assert_eq!(object.get("error"), None, "{object}");
             if object["response"] == "join" {
                 den = object["head"].as_u64();
+                assert!(den >= object["read"].as_u64(), "{object}");
             } else if object["response"] == "leave" {
                 answered = true;
             } else if object["room"] == "side" {
@@ -269,6 +282,19 @@ async fn a_leave_is_answered_before_its_event_which_is_the_last_of_the_room_and_
         ann.expect(json!({"event": "message", "room": "side", "seq": side})).await;
     }
     ann.expect_silence().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn who_comes_and_goes_in_a_quiet_room_gets_each_answer_before_its_event() {
+    let server = server().await;
+    let mut ann = server.account("ann").await;
+    for round in 0..100 {
+        let joined = ann.join("lobby").await;
+        assert_eq!((&joined["head"], &joined["read"]), (&json!(2 * round + 1), &json!(2 * round + 1)), "{joined}");
+        ann.send(json!({"request": "leave", "room": "lobby"})).await;
+        ann.expect(json!({"response": "leave", "room": "lobby"})).await;
+        ann.expect(json!({"event": "member", "user": "ann", "change": "leave", "seq": 2 * round + 2})).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
