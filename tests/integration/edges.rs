@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::support::daemon::FREE;
 use crate::support::server::PASSWORD;
@@ -175,17 +175,33 @@ async fn who_says_something_and_stops_sending_gets_the_answer_and_the_event_befo
         gina.hear("lobby", &text).await;
         gina.expect_close().await;
     }
-    // The more there is to show, the longer it takes from the answer to the event.
-    for number in 0..20 {
-        let name = format!("gunda{number}");
-        let mut gunda = server.native(&name).await;
+    // In one commit, the more of which there is to show, the longer it takes from the answer to the event.
+    let mut crowd = Vec::new();
+    for number in 0..8 {
+        let mut gunda = server.native(&format!("gunda{number}")).await;
         gunda.join("lobby").await;
-        gunda.send_raw(lines((0..20).map(|_| message("lobby", &"x".repeat(4000))))).await;
-        gunda.finish_sending().await;
-        let said = gunda.rest().await;
-        let count = |key: &str| said.iter().filter(|object| object[key] == "message").count();
-        assert_eq!((count("response"), count("event")), (20, 20), "{name}");
+        crowd.push(gunda);
     }
+    for _ in 0..10 {
+        let mut gone = JoinSet::new();
+        for (number, mut gunda) in crowd.drain(..).enumerate() {
+            gone.spawn(async move {
+                gunda.send_raw(lines((0..5).map(|_| message("lobby", &"x".repeat(2000))))).await;
+                gunda.finish_sending().await;
+                let said = gunda.rest().await;
+                let answers = said.iter().filter(|object| object["response"] == "message").count();
+                let own = |object: &&Value| object["event"] == "message" && object["from"] == gunda.name.as_str();
+                assert_eq!((answers, said.iter().filter(own).count()), (5, 5), "{}", gunda.name);
+                number
+            });
+        }
+        for number in gone.join_all().await {
+            let mut gunda = server.native(&format!("gunda{number}")).await;
+            gunda.join("lobby").await;
+            crowd.push(gunda);
+        }
+    }
+    drop(crowd);
     for number in 0..100 {
         let (name, text) = (format!("greta{number}"), format!("nr. {number}"));
         let mut greta = server.connect(&name).await;
@@ -285,16 +301,36 @@ async fn a_leave_is_answered_before_its_event_which_is_the_last_of_the_room_and_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn who_comes_and_goes_in_a_quiet_room_gets_each_answer_before_its_event() {
+async fn many_who_come_and_go_at_once_get_each_answer_before_its_event() {
     let server = server().await;
-    let mut ann = server.account("ann").await;
-    for round in 0..100 {
-        let joined = ann.join("lobby").await;
-        assert_eq!((&joined["head"], &joined["read"]), (&json!(2 * round + 1), &json!(2 * round + 1)), "{joined}");
-        ann.send(json!({"request": "leave", "room": "lobby"})).await;
-        ann.expect(json!({"response": "leave", "room": "lobby"})).await;
-        ann.expect(json!({"event": "member", "user": "ann", "change": "leave", "seq": 2 * round + 2})).await;
+    let mut crowd = JoinSet::new();
+    for number in 0..8 {
+        let mut ann = server.account(&format!("ann{number}")).await;
+        crowd.spawn(async move {
+            for _ in 0..30 {
+                let joined = ann.join("lobby").await;
+                assert_eq!(ann.next_kept(), None, "before the answer");
+                assert!(joined["head"].as_u64() >= joined["read"].as_u64(), "{joined}");
+                let mut seq = joined["head"].as_u64().expect("a number");
+                ann.send(json!({"request": "leave", "room": "lobby"})).await;
+                let mut answered = false;
+                loop {
+                    let object = ann.next().await;
+                    if object["response"] == "leave" {
+                        answered = true;
+                        continue;
+                    }
+                    seq += 1;
+                    assert_eq!((&object["event"], &object["seq"]), (&json!("member"), &json!(seq)), "{object}");
+                    if object["user"] == ann.name.as_str() {
+                        assert_eq!((&object["change"], answered), (&json!("leave"), true), "{object}");
+                        break;
+                    }
+                }
+            }
+        });
     }
+    crowd.join_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
