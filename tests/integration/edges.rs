@@ -309,7 +309,9 @@ async fn many_who_come_and_go_at_once_get_each_answer_before_its_event() {
         crowd.spawn(async move {
             for _ in 0..30 {
                 let joined = ann.join("lobby").await;
-                assert_eq!(ann.next_kept(), None, "before the answer");
+                while let Some(kept) = ann.next_kept() {
+                    assert_eq!(kept["event"], "presence", "before the answer: {kept}");
+                }
                 assert!(joined["head"].as_u64() >= joined["read"].as_u64(), "{joined}");
                 let mut seq = joined["head"].as_u64().expect("a number");
                 ann.send(json!({"request": "leave", "room": "lobby"})).await;
