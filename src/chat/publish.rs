@@ -160,12 +160,10 @@ impl Publisher {
     fn show(&mut self, part: &mut Part) {
         let room = &part.room;
         for entry in &part.entries {
-            if let Body::Member { user_id, change, .. } = &entry.body {
-                if *change == MemberChange::Leave {
-                    // Before the head moves: nothing behind this entry is for them.
-                    for session in room.followed_by(*user_id) {
-                        session.stop_following_at(room, entry.seq);
-                    }
+            if let Body::Member { user_id, change: MemberChange::Leave, .. } = &entry.body {
+                // Before the head moves: nothing behind this entry is for them.
+                for session in room.followed_by(*user_id) {
+                    session.stop_following_at(room, entry.seq);
                 }
             }
         }

@@ -17,7 +17,6 @@ use crate::chat::follow::Follow;
 use crate::chat::online::{Floods, Person};
 use crate::chat::outbox::{Answered, MOST_WAITING, Outbox, Ticket};
 use crate::chat::requests;
-use crate::chat::room::Room;
 use crate::chat::service::Chat;
 use crate::chat::throttle;
 use crate::model::{RoomId, Seq, UserId};
@@ -449,23 +448,6 @@ impl Inner {
 
 /// How many hints may wait for a session. More are dropped: they are only hints.
 const MOST_HINTS: usize = 64;
-
-impl Room {
-    /// A session does not follow this room any more.
-    pub(super) fn unfollow(&self, session: &Arc<Session>) {
-        let mut live = self.live();
-        live.followers.retain(|follower| !Arc::ptr_eq(&follower.session, session));
-        if live.followers.is_empty() {
-            live.followers = Vec::new();
-        }
-    }
-
-    /// Sessions of a user that follow this room.
-    pub(super) fn followed_by(&self, user: UserId) -> Vec<Arc<Session>> {
-        let live = self.live();
-        live.followers.iter().filter(|follower| follower.user == user).map(|f| Arc::clone(&f.session)).collect()
-    }
-}
 
 /// What a failed store means to whoever asked.
 pub(super) fn unavailable(error: &crate::store::StoreError) -> Refusal {

@@ -349,7 +349,8 @@ fn a_contradiction_names_where_the_value_came_from() {
 
 #[test]
 fn what_may_not_stand_in_a_file_may_not_stand_in_a_program() {
-    let cases: [(fn(&mut Config), &str); 12] = [
+    type Spoil = fn(&mut Config);
+    let cases: [(Spoil, &str); 12] = [
         (|c| c.storage.readers = 0, "storage.readers is 0, it must be a whole number from 1 to 64"),
         (|c| c.limits.writer_queue = 0, "limits.writer_queue is 0, it must be a whole number from 1 to 1048576"),
         (

@@ -1,6 +1,5 @@
 //! Starting: addresses first, then the data, then the doors open.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use crate::net::listener::Listener;
 use crate::protocol::Dialects;
 use crate::server::StartError;
 use crate::server::accept::Door;
+use crate::server::data_dir;
 use crate::server::options;
 use crate::server::running::{Server, ServerParts};
 use crate::store::sqlite::SqliteStore;
@@ -86,7 +86,7 @@ impl Builder {
         }
         config.check()?;
 
-        let data_dir = data_dir.or_else(|| config.server.data_dir.clone()).or_else(default_data_dir);
+        let data_dir = data_dir.or_else(|| config.server.data_dir.clone()).or_else(data_dir::default_data_dir);
         // The addresses first: where they are taken, another server runs here, and its data is not touched.
         let mut listeners = Vec::new();
         for section in &config.listeners {
@@ -96,7 +96,7 @@ impl Builder {
                 address => address,
             };
             if let (Address::Unix(_), Some(data_dir)) = (&address, &data_dir) {
-                make_private_dir(data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
+                data_dir::make(data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
             }
             let listener = Listener::bind(&address)?;
             let course = options::course(&config, &section.course.over(&config.course));
@@ -108,7 +108,7 @@ impl Builder {
             (Some(store), data_dir) => (store, data_dir.unwrap_or_default()),
             (None, None) => return Err(StartError::NoDataDir),
             (None, Some(data_dir)) => {
-                make_private_dir(&data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
+                data_dir::make(&data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
                 let options = options::store(&config, &data_dir);
                 let opened = spawn_blocking(move || SqliteStore::open(options)).await;
                 let store = opened.map_err(StoreError::unavailable)??;
@@ -124,17 +124,13 @@ impl Builder {
             }
         };
 
-        let hurry = CancellationToken::new();
+        let (hurry, cut) = (CancellationToken::new(), CancellationToken::new());
         let door = Door::new(
             chat,
             Limiter::new(options::limiter(&config)),
             options::manners(&config),
             config.limits.max_unauthenticated,
-            connection::Options {
-                stall_timeout: config.limits.stall_timeout,
-                hurry: hurry.clone(),
-                ..connection::Options::default()
-            },
+            connection::Options { stall_timeout: config.limits.stall_timeout, hurry: hurry.clone(), cut: cut.clone() },
         );
         Ok(Server::run(ServerParts {
             door,
@@ -143,26 +139,8 @@ impl Builder {
             listeners,
             data_dir,
             hurry,
+            cut,
             grace: config.server.shutdown_grace,
         }))
     }
-}
-
-/// Where the data is if nobody says: where systemd says, else where the XDG Base Directory Specification says.
-fn default_data_dir() -> Option<PathBuf> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    // systemd gives a list, divided by colons, of which the first is ours.
-    let state = env::var("STATE_DIRECTORY").ok().and_then(|list| list.split(':').next().map(PathBuf::from));
-    state
-        .filter(|path| path.is_absolute())
-        .or_else(|| absolute("XDG_STATE_HOME").map(|path| path.join("snakk")))
-        .or_else(|| absolute("HOME").map(|path| path.join(".local/state/snakk")))
-}
-
-fn make_private_dir(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }

@@ -40,7 +40,9 @@ pub enum StartError {
         source: io::Error,
     },
     /// No place for the data is known.
-    #[error("no data directory: set server.data_dir, for neither $STATE_DIRECTORY, $XDG_STATE_HOME nor $HOME is set")]
+    #[error(
+        "no data directory: neither $STATE_DIRECTORY, $XDG_STATE_HOME nor $HOME names a folder; set server.data_dir"
+    )]
     NoDataDir,
     /// The database cannot be opened.
     #[error(transparent)]

@@ -4,11 +4,13 @@ mod accept;
 mod bridge;
 mod builder;
 mod connections;
+mod data_dir;
 mod error;
 mod options;
 mod running;
 
 pub use crate::store::sqlite::OpenError;
 pub use builder::Builder;
+pub use data_dir::default_data_dir;
 pub use error::StartError;
 pub use running::{Server, Shutdown};

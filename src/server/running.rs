@@ -35,6 +35,7 @@ pub struct Server {
     grace: Duration,
     stop: CancellationToken,
     hurry: CancellationToken,
+    cut: CancellationToken,
     failed: CancellationToken,
     publishing: Option<JoinHandle<()>>,
 }
@@ -57,6 +58,7 @@ pub(super) struct ServerParts {
     pub(super) listeners: Vec<(Listener, Arc<Dialects>)>,
     pub(super) data_dir: PathBuf,
     pub(super) hurry: CancellationToken,
+    pub(super) cut: CancellationToken,
     pub(super) grace: Duration,
 }
 
@@ -67,7 +69,7 @@ impl Server {
     }
 
     pub(super) fn run(parts: ServerParts) -> Server {
-        let ServerParts { door, publisher, store, listeners, data_dir, hurry, grace } = parts;
+        let ServerParts { door, publisher, store, listeners, data_dir, hurry, cut, grace } = parts;
         let (door, stop, failed) = (Arc::new(door), CancellationToken::new(), CancellationToken::new());
         // Cancelled when the task ends, be it by a panic: without a publisher nobody hears anything any more.
         let guard = failed.clone().drop_guard();
@@ -80,7 +82,7 @@ impl Server {
             addresses.push(listener.local_address().clone());
             door.tasks.spawn(Arc::clone(&door).accept(listener, dialects, stop.clone()));
         }
-        Server { door, store, addresses, data_dir, grace, stop, hurry, failed, publishing: Some(publishing) }
+        Server { door, store, addresses, data_dir, grace, stop, hurry, cut, failed, publishing: Some(publishing) }
     }
 
     /// Where it listens on TCP, in the order of the configuration, with the ports that were picked.
@@ -152,6 +154,7 @@ impl Server {
             let left = self.door.connections.all();
             cut = left.len();
             left.iter().for_each(|link| link.cut());
+            self.cut.cancel();
             drop(left);
             // Tasks that do not end even so do not keep the store open.
             let _ = timeout(CUT, self.door.tasks.wait()).await;
@@ -172,6 +175,7 @@ impl Drop for Server {
         for link in self.door.connections.close() {
             link.cut();
         }
+        self.cut.cancel();
         // What waits is still committed; then the store closes itself.
         self.store.queue().close();
     }

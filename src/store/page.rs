@@ -9,10 +9,16 @@ const FRAME_BYTES: usize = 100;
 /// How many bytes an entry takes on the wire, roughly.
 pub(super) fn weight(entry: &Entry) -> usize {
     let said = match &entry.body {
-        Body::Message(message) => message.text.as_str().len(),
-        Body::Member { user, reason, .. } => user.len() + reason.as_ref().map_or(0, |reason| reason.as_str().len()),
+        Body::Message(message) => quoted(message.text.as_str()),
+        Body::Member { user, reason, .. } => user.len() + reason.as_ref().map_or(0, |reason| quoted(reason.as_str())),
     };
     FRAME_BYTES + entry.from.len() + said
+}
+
+/// How many bytes a text takes between the quotation marks of JSON. Of what has to be escaped there, these four are all
+/// that a text can hold, and each takes one byte more.
+fn quoted(text: &str) -> usize {
+    text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count()
 }
 
 /// Entries that are taken one after the other, away from the anchor, until the page is full.
@@ -49,4 +55,17 @@ pub(super) fn halves(most: Most) -> (Most, Most) {
     let entries = most.entries.max(1);
     let bytes = most.bytes / 2;
     (Most { entries: entries.div_ceil(2), bytes }, Most { entries: entries / 2, bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_weighs_what_json_makes_of_it() {
+        for text in ["", "plain", "\n\n\n", "\t\"quoted\" \\ é 🦀"] {
+            let json = serde_json::to_string(text).unwrap();
+            assert_eq!(quoted(text) + 2, json.len(), "{text:?}");
+        }
+    }
 }

@@ -3,7 +3,6 @@
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
 mod accounts;
-mod client;
 mod course;
 mod docs;
 mod durability;

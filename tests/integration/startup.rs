@@ -271,8 +271,7 @@ async fn the_data_is_where_it_was_told() {
     let mut command = place.snakkd(&["--listen", "127.0.0.1:0"]);
     command.env_clear();
     let ended = ended(command).await;
-    assert!(ended.code.is_some_and(|code| code != 0), "{ended:?}");
-    assert!(ended.stderr.contains("data-dir") || ended.stderr.contains("data_dir"), "{ended:?}");
+    refused(&ended, 78, &["server.data_dir"]);
 }
 
 #[tokio::test]

@@ -1,292 +1,428 @@
-//! The program `snakk` against a real server: what it prints, how it ends, and what it does when the server goes away.
+//! The terminal program, as a process: what it does, what it prints, and with which code it ends; against the real
+//! daemon, and against a server that means harm.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::fs;
+use std::io::{BufRead, Write};
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use snakk::{Config, Server};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::timeout;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 
-/// Long enough for a loaded machine; nothing here waits for as long when all is well.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::daemon::FREE;
+use crate::support::person::{Ended, ended, fine};
+use crate::support::server::PASSWORD;
+use crate::support::{Daemon, Person, Value, daemon, json, within};
 
-struct Chat {
-    folder: tempfile::TempDir,
-    server: Option<Server>,
-    address: String,
+/// The texts of a room.
+async fn texts(daemon: &Daemon) -> Vec<String> {
+    let page = daemon.native("historian").await.ask(json!({"request": "history", "room": "lobby", "limit": 500})).await;
+    let messages = page["messages"].as_array().unwrap().iter();
+    messages.map(|message| message["text"].as_str().unwrap().to_owned()).collect()
 }
 
-impl Chat {
-    async fn start() -> Chat {
-        let folder = tempfile::tempdir().unwrap();
-        let server = open(folder.path(), "127.0.0.1:0").await;
-        let address = server.local_addrs()[0].to_string();
-        Chat { folder, server: Some(server), address }
+#[tokio::test]
+async fn send_says_a_text_or_each_line_or_all_of_them_and_is_silent() {
+    let daemon = daemon().await;
+    let ann = Person::of(daemon.address());
+    for ended in [
+        ann.run(&["send", "lobby", "hello there", "-u", "ann"]).await,
+        ann.run_on("one\n\ntwo\r\nthree", &["-u", "ann", "send", "lobby"]).await,
+        ann.run_on("a\nbob: forged\n", &["send", "-u", "ann", "lobby", "-"]).await,
+        // Without a name it is the one of the operating system, and where that is taken something like it.
+        ann.run(&["send", "lobby", "anybody"]).await,
+    ] {
+        fine(&ended);
+        assert_eq!(ended.lines, Vec::<String>::new());
     }
-
-    async fn stop(&mut self) {
-        if let Some(server) = self.server.take() {
-            server.shutdown().await.unwrap();
-        }
-    }
-
-    async fn start_again(&mut self) {
-        self.server = Some(open(self.folder.path(), &self.address).await);
-    }
-
-    /// `snakk` as a user of that name, with nothing of our environment that could matter.
-    fn snakk(&self, user: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_snakk"));
-        command.args(arguments).env_clear().env("USER", user).env("SNAKK_SERVER", &self.address).env("TZ", "UTC");
-        command.current_dir(self.folder.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    /// Runs it to its end.
-    async fn run(&self, user: &str, arguments: &[&str], input: &str) -> Ended {
-        let mut running = self.start_program(user, arguments);
-        if let Some(mut stdin) = running.stdin.take() {
-            let input = input.to_owned();
-            // A program that ends early does not read everything.
-            thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
-        }
-        running.end().await
-    }
-
-    /// Starts it.
-    fn start_program(&self, user: &str, arguments: &[&str]) -> Running {
-        let mut child = self.snakk(user, arguments).spawn().unwrap();
-        let (out, err) = (listen(child.stdout.take().unwrap()), listen(child.stderr.take().unwrap()));
-        Running { stdin: child.stdin.take(), out, err, child }
-    }
-
-    /// What was said in the room, as `from: text`.
-    async fn said(&self) -> Vec<String> {
-        let ended = self.run("reader", &["history", "lobby", "-n", "500"], "").await;
-        ended
-            .out
-            .lines()
-            .map(|line| line.trim_start().splitn(3, "  ").last().unwrap_or_default().trim().to_owned())
-            .collect()
-    }
-}
-
-async fn open(folder: &Path, address: &str) -> Server {
-    let builder = Server::builder(Config::default()).data_dir(folder.join("data")).listen(address);
-    timeout(PATIENCE, builder.start()).await.unwrap().unwrap()
-}
-
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ended {
-    #[track_caller]
-    fn expect(self, code: i32) -> Ended {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        self
-    }
-}
-
-/// A program under way, killed when the test is over.
-struct Running {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    out: UnboundedReceiver<String>,
-    err: UnboundedReceiver<String>,
-}
-
-impl Running {
-    /// The next line that it prints.
-    async fn line(&mut self) -> String {
-        timeout(PATIENCE, self.out.recv()).await.expect("a line in time").unwrap_or_default()
-    }
-
-    /// Waits until it says something on standard error.
-    async fn until(&mut self, what: &str) {
-        let found = async { while !self.err.recv().await.expect("more to be said").contains(what) {} };
-        timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{what:?} was not said"));
-    }
-
-    /// Waits for its end.
-    async fn end(&mut self) -> Ended {
-        let (mut out, mut err) = (String::new(), String::new());
-        let both = async {
-            while let Some(line) = self.out.recv().await {
-                out += &line;
-                out.push('\n');
-            }
-            while let Some(line) = self.err.recv().await {
-                err += &line;
-                err.push('\n');
-            }
-        };
-        timeout(PATIENCE, both).await.expect("an end in time");
-        // Both of its outputs are closed: it ends now.
-        Ended { code: self.child.wait().unwrap().code(), out, err }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The lines of a program, read by a thread so that no test waits for more than its patience.
-fn listen(from: impl Read + Send + 'static) -> UnboundedReceiver<String> {
-    let (sender, lines) = unbounded_channel();
-    thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    lines
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_sent_is_there_and_nothing_is_printed() {
-    let chat = Chat::start().await;
-    let ended = chat.run("alice", &["send", "lobby", "hello"], "").await.expect(0);
-    assert_eq!((ended.out.as_str(), ended.err.as_str()), ("", ""));
-    chat.run("alice", &["send", "lobby"], "one\r\n\ntwo\nthree").await.expect(0);
-    chat.run("alice", &["send", "lobby", "-"], "a\nbob: forged\n").await.expect(0);
-    let said = chat.said().await;
-    let expected = ["alice: hello", "alice: one", "alice: two", "alice: three", "alice: a", "bob: forged"];
-    assert_eq!(said, expected);
+    assert_eq!(texts(&daemon).await, ["hello there", "one", "two", "three", "a\nbob: forged", "anybody"]);
     // A forged line is told from a real one: it is indented, and has no number.
-    let ended = chat.run("reader", &["tail", "lobby", "-n", "1"], "").await.expect(0);
-    assert!(ended.out.ends_with("\n    bob: forged\n"), "{ended:?}");
-    let ended = chat.run("alice", &["send", "lobby", "x", "--json"], "").await.expect(0);
-    assert!(ended.out.starts_with(r#"{"response":"message""#) && ended.out.contains(r#""seq":6"#), "{ended:?}");
-    let ended = chat.run("reader", &["tail", "lobby", "--since", "4", "--json"], "").await.expect(0);
-    let starts = |line: &str| line.starts_with(r#"{"event":"message","room":"lobby","seq":"#);
-    assert!(ended.out.lines().count() == 2 && ended.out.lines().all(starts), "{ended:?}");
+    let ended = ann.run(&["history", "lobby", "--before", "6", "-n", "1"]).await;
+    fine(&ended);
+    assert_eq!((ended.lines.len(), ended.lines.last().map(String::as_str)), (2, Some("    bob: forged")), "{ended:?}");
+    let ended = ann.run(&["--json", "send", "lobby", "as json"]).await;
+    fine(&ended);
+    let answer: Value = serde_json::from_str(&ended.lines[0]).unwrap();
+    assert_eq!((&answer["response"], &answer["seq"]), (&json!("message"), &json!(7)));
+    // The keys stand in the order of the wire, the one that says what it is in front.
+    assert!(ended.lines[0].starts_with(r#"{"response":"message""#), "{ended:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn more_lines_than_the_flood_control_lets_through_all_arrive_in_their_order() {
-    let chat = Chat::start().await;
-    let lines: Vec<String> = (1..=25).map(|number| format!("line {number}")).collect();
-    chat.run("alice", &["send", "lobby"], &lines.join("\n")).await.expect(0);
-    let expected: Vec<String> = lines.iter().map(|line| format!("alice: {line}")).collect();
-    assert_eq!(chat.said().await, expected);
+#[tokio::test]
+async fn send_waits_out_a_rate_limit_and_loses_no_line() {
+    let config = FREE.replace("messages_per_second = 0", "messages_per_second = 20\nmessage_burst = 3");
+    let daemon = daemon().config(&config).await;
+    let lines: Vec<String> = (0..15).map(|n| format!("line {n}")).collect();
+    let begun = Instant::now();
+    fine(&Person::of(daemon.address()).run_on(&lines.join("\n"), &["send", "lobby", "-u", "ann"]).await);
+    assert!(begun.elapsed() > Duration::from_millis(400), "it waited");
+    assert_eq!(texts(&daemon).await, lines);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn exit_codes_say_what_happened() {
-    let chat = Chat::start().await;
-    std::fs::write(chat.folder.path().join("password"), "correct horse\n").unwrap();
-    std::fs::write(chat.folder.path().join("wrong"), "battery staple\n").unwrap();
-    let register = ["register", "-u", "carol", "--password-file", "password"];
-    chat.run("x", &register, "").await.expect(0);
-    let cases: [(&[&str], i32); 15] = [
-        (&["send", "nowhere", "x"], 1),
-        (&["send", "lobby", "a\u{7}"], 1),
-        (&register, 1),
-        (&["tail", "nowhere"], 1),
-        (&["send", "lobby", ""], 2),
+#[tokio::test]
+async fn what_is_refused_unknown_or_impossible_has_its_code() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let daemon = daemon().await;
+    let ann = Person::of(daemon.address());
+    let mut account = daemon.account("owner").await;
+    account.ask(json!({"request": "ping"})).await;
+    fs::write(ann.path("wrong"), "not the password\n").unwrap();
+    let nobody = nobody.to_string();
+    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
+    let cases: [(&[&str], i32); 18] = [
+        (&["send", "no-such-room", "x"], 1),
+        (&["tail", "no-such-room"], 1),
+        (&["history", "no-such-room"], 1),
+        (&["names", "no-such-room"], 1),
+        (&["send", "lobby", "a\u{1b}b"], 1),
+        (&["frobnicate"], 2),
+        (&["send"], 2),
         (&["send", "lobby"], 2),
-        (&["frob"], 2),
+        (&["send", "lobby", ""], 2),
         (&["rooms", "--server", "tls://localhost:1"], 2),
-        (&["rooms", "--timeout", "soon"], 2),
-        (&["rooms", "--server", "127.0.0.1:1"], 69),
-        (&["rooms", "-u", "carol"], 77),
-        (&["rooms", "-u", "carol", "--password-file", "wrong"], 77),
-        (&["rooms", "-u", "not a name"], 77),
-        (&["rooms", "-u", "carol", "--password-file", "missing"], 78),
-        (&["rooms", "-u", "carol", "--password-file", "password"], 0),
+        (&["tail", "lobby", "-n", "many"], 2),
+        (&["--timeout", "never", "rooms"], 2),
+        (&["--server", &nobody, "send", "lobby", "x"], 69),
+        (&["-u", "owner", "--password-file", "wrong", "rooms"], 77),
+        (&["-u", "owner", "rooms"], 77),
+        (&["-u", "a b", "rooms"], 77),
+        (&["-u", "ann", "--password-file", "nowhere", "rooms"], 78),
+        (&["-u", "owner", "--password-file", "password", "register"], 1),
     ];
-    for (arguments, code) in cases {
-        let ended = chat.run("x", arguments, "").await;
-        assert_eq!(ended.code, Some(code), "{arguments:?}: {ended:?}");
-        assert_eq!(ended.err.is_empty(), code == 0, "{arguments:?}: {ended:?}");
+    for (args, code) in cases {
+        let ended = ann.run(args).await;
+        assert_eq!(ended.code, Some(code), "{args:?}: {ended:?}");
+        assert!(!ended.stderr.is_empty() && ended.lines.is_empty(), "{args:?}: {ended:?}");
+        assert!(!ended.stderr.contains("panicked"), "{ended:?}");
     }
+    fine(&ann.run(&["-u", "owner", "--password-file", "password", "rooms"]).await);
+    assert_eq!(texts(&daemon).await, Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_account_repeats_by_nonce_and_the_message_is_there_once() {
-    let chat = Chat::start().await;
-    std::fs::write(chat.folder.path().join("password"), "correct horse\n").unwrap();
-    chat.run("x", &["register", "-u", "carol", "--password-file", "password"], "").await.expect(0);
+#[tokio::test]
+async fn a_message_that_nobody_acknowledges_is_told_as_such_and_can_be_repeated() {
+    let harmful = Harm::start(|request| match request["request"].as_str() {
+        // It never answers.
+        Some("message") => None,
+        _ => Some(polite(request)),
+    })
+    .await;
+    let ann = Person::of(harmful);
+    let ended = ann.run(&["--timeout", "500ms", "send", "lobby", "hello", "--nonce", "mine"]).await;
+    assert_eq!(ended.code, Some(75), "{ended:?}");
+    assert!(ended.stderr.contains("mine"), "{ended:?}");
+
+    // With a real one: the repeat makes no second entry.
+    let daemon = daemon().await;
+    let mut owner = daemon.account("owner").await;
+    owner.join("lobby").await;
+    owner.ask(json!({"request": "message", "room": "lobby", "text": "once", "nonce": "mine"})).await;
+    let ann = Person::of(daemon.address());
+    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
+    let args = ["-u", "owner", "--password-file", "password", "send", "lobby", "once", "--nonce", "mine"];
     for _ in 0..2 {
-        let send = ["send", "lobby", "once", "--nonce", "n", "-u", "carol", "--password-file", "password"];
-        chat.run("x", &send, "").await.expect(0);
+        fine(&ann.run(&args).await);
     }
-    assert_eq!(chat.said().await, ["carol: once"]);
+    assert_eq!(texts(&daemon).await, ["once"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pipe_that_closes_ends_it_quietly() {
-    let chat = Chat::start().await;
-    chat.run("alice", &["send", "lobby"], "one\ntwo\n").await.expect(0);
-    let mut child = chat.snakk("bob", &["tail", "lobby", "-f"]).spawn().unwrap();
+#[tokio::test]
+async fn tail_and_history_show_what_was_said() {
+    let mut daemon = daemon().await;
+    let mut bob = daemon.native("bob").await;
+    bob.join("lobby").await;
+    for n in 1..=30 {
+        bob.say("lobby", &format!("text {n}.")).await;
+    }
+    let ann = Person::of(daemon.address());
+    let cases: [(&[&str], std::ops::RangeInclusive<u64>); 7] = [
+        (&["tail", "lobby"], 21..=30),
+        (&["tail", "lobby", "-n", "3"], 28..=30),
+        (&["tail", "lobby", "-n", "1000"], 1..=30),
+        (&["tail", "lobby", "--since", "25"], 26..=30),
+        (&["history", "lobby"], 1..=30),
+        (&["history", "lobby", "--before", "10", "-n", "2"], 8..=9),
+        (&["history", "lobby", "--after", "10", "-n", "2"], 11..=12),
+    ];
+    for (args, numbers) in cases {
+        let ended = ann.run(args).await;
+        fine(&ended);
+        assert_eq!(ended.lines.len() as u64, numbers.end() - numbers.start() + 1, "{args:?}: {ended:?}");
+        for (line, n) in ended.lines.iter().zip(numbers) {
+            assert!(line.ends_with(&format!("bob: text {n}.")), "{args:?}: {line}");
+        }
+    }
+    let ended = ann.run(&["tail", "lobby", "-n", "2", "--json"]).await;
+    fine(&ended);
+    let events: Vec<Value> = ended.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((events.len(), &events[0]["event"], &events[1]["seq"]), (2, &json!("message"), &json!(30)));
+    let starts = |line: &String| line.starts_with(r#"{"event":"message","room":"lobby","seq":"#);
+    assert!(ended.lines.iter().all(starts), "{ended:?}");
+
+    // It goes on, also over a restart of the daemon, and misses nothing.
+    let mut tail = ann.start(&["tail", "lobby", "-n", "1", "-f", "-u", "watcher"]);
+    assert!(within("a line", tail.line()).await.is_some_and(|line| line.ends_with("text 30.")));
+    bob.say("lobby", "while it looks").await;
+    assert!(within("a line", tail.line()).await.is_some_and(|line| line.ends_with("while it looks")));
+    daemon.kill9().await;
+    let daemon = daemon.again().listen(daemon.address()).await;
+    let mut bob = daemon.native("bob").await;
+    bob.join("lobby").await;
+    for text in ["while it was away", "and since"] {
+        bob.say("lobby", text).await;
+        assert!(within("a line", tail.line()).await.is_some_and(|line| line.ends_with(text)));
+    }
+    assert!(tail.stderr().contains("reconnecting"), "{}", tail.stderr());
+}
+
+#[tokio::test]
+async fn rooms_names_and_accounts() {
+    let daemon = daemon().await;
+    let mut bob = daemon.native("bob").await;
+    bob.ask(json!({"request": "create", "room": "den"})).await;
+    let ann = Person::of(daemon.address());
+    let ended = ann.run(&["rooms"]).await;
+    fine(&ended);
+    for room in ["den", "lobby"] {
+        assert!(ended.lines.iter().any(|line| line.contains(room)), "{ended:?}");
+    }
+    let ended = ann.run(&["names", "den"]).await;
+    fine(&ended);
+    assert!(ended.lines.len() == 1 && ended.lines[0].contains("bob"), "{ended:?}");
+    let ended = ann.run(&["names", "-u", "looker"]).await;
+    assert!(ended.lines.iter().any(|line| line.contains("looker")), "{ended:?}");
+
+    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
+    fs::write(ann.path("weak"), "short\n").unwrap();
+    let register = ["register", "-u", "ann", "--password-file"];
+    assert_eq!(ann.run(&[&register[..], &["weak"]].concat()).await.code, Some(1));
+    let ended = ann.run(&[&register[..], &["password"]].concat()).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ann.run(&[&register[..], &["password"]].concat()).await.code, Some(1), "the name is taken");
+    fine(&ann.run(&["-u", "ann", "--password-file", "password", "send", "lobby", "as an account"]).await);
+    let page = bob.ask(json!({"request": "history", "room": "lobby"})).await;
+    assert_eq!(page["messages"][0]["from"], "ann");
+    assert_ne!(page["messages"][0]["guest"], true, "{page}");
+}
+
+#[tokio::test]
+async fn a_pipe_that_nobody_reads_any_more_is_no_failure_to_tell_of() {
+    let daemon = daemon().await;
+    let mut bob = daemon.native("bob").await;
+    bob.join("lobby").await;
+    for n in 0..200 {
+        bob.say("lobby", &format!("{n} {}", "x".repeat(2000))).await;
+    }
+    let ann = Person::of(daemon.address());
+    let line = "\"$0\" tail lobby -n 200 | head -n 1; \"$0\" history lobby -n 200 | head -c 10";
+    let ended = ended(crate::support::daemon().spawn_by(ann.shell(line, &[]))).await;
+    assert_eq!((ended.stderr.as_str(), ended.lines.len()), ("", 2), "{ended:?}");
+
+    // Nor is it where it follows, and learns of it only with the next message.
+    let mut command = ann.shell("exec \"$0\" \"$@\"", &["tail", "lobby", "-n", "1", "-f"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     let mut line = String::new();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
     out.read_line(&mut line).unwrap();
-    out.read_line(&mut line).unwrap();
-    assert_eq!(line.lines().count(), 2);
+    assert!(line.contains("bob: 199 "), "{line}");
     drop(out);
-    chat.run("alice", &["send", "lobby", "three"], "").await.expect(0);
-    let ended = tokio::task::spawn_blocking(|| child.wait_with_output());
-    let output = timeout(PATIENCE, ended).await.unwrap().unwrap().unwrap();
+    bob.say("lobby", "more").await;
+    let output = within("the end", tokio::task::spawn_blocking(|| child.wait_with_output())).await.unwrap().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_guest_who_finds_its_name_taken_gets_another() {
-    let chat = Chat::start().await;
-    let mut first = chat.start_program("dave", &[]);
-    first.until("in lobby").await;
-    let ended = chat.run("dave", &["names"], "").await.expect(0);
-    let names: Vec<&str> = ended.out.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names.len(), 2, "{ended:?}");
-    assert!(names.contains(&"dave") && names.iter().any(|name| name.starts_with("dave-")), "{names:?}");
-    chat.run("x", &["names", "-u", "dave"], "").await.expect(77);
+#[tokio::test]
+async fn two_people_talk_through_pipes_over_a_restart() {
+    let mut daemon = daemon().await;
+    let (ann, bob) = (Person::of(daemon.address()), Person::of(daemon.address()));
+    let (mut ann, mut bob) = (ann.talk(&["-u", "ann"]), bob.talk(&["-u", "bob"]));
+    // Each hears the other, once both are in the room.
+    people(&daemon, 2).await;
+    writeln!(ann.says, "hello bob").unwrap();
+    assert!(bob.line().await.ends_with("ann: hello bob"));
+    writeln!(bob.says, "hello ann").unwrap();
+    assert!(ann.line().await.ends_with("bob: hello ann"));
+
+    let address = daemon.address();
+    daemon.kill9().await;
+    // What is said meanwhile waits.
+    for n in 0..5 {
+        writeln!(ann.says, "meanwhile {n}").unwrap();
+    }
+    let daemon = daemon.again().listen(address).await;
+    for n in 0..5 {
+        let line = bob.line().await;
+        assert!(line.ends_with(&format!("ann: meanwhile {n}")), "{line}");
+    }
+    writeln!(bob.says, "/quit").unwrap();
+    assert_eq!(bob.program.exited().await.code(), Some(0), "{}", bob.program.stderr());
+    // What has no newline yet is said at the end.
+    write!(ann.says, "goodbye").unwrap();
+    ann.end(0).await;
+    let texts = texts(&daemon).await;
+    assert_eq!((texts.len(), texts.last().map(String::as_str)), (8, Some("goodbye")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_people_talk_in_lines() {
-    let chat = Chat::start().await;
-    let mut alice = chat.start_program("alice", &[]);
-    alice.until("in lobby").await;
-    let ended = chat.run("bob", &[], "hi\n/me waves\n//slash\n/frob\n").await.expect(2);
-    assert!(ended.err.contains("no command /frob"), "{ended:?}");
+/// Waits until so many people are in the lobby; and says who.
+async fn people(daemon: &Daemon, count: usize) -> Vec<String> {
+    let mut looker = daemon.native("looker").await;
+    let begun = Instant::now();
+    loop {
+        let names = looker.ask(json!({"request": "names", "room": "lobby"})).await;
+        if let Some(names) = names["names"].as_array().filter(|names| names.len() >= count) {
+            return names.iter().filter_map(|name| name["name"].as_str()).map(str::to_owned).collect();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{names}");
+    }
+}
+
+#[tokio::test]
+async fn lines_are_texts_and_commands() {
+    let daemon = daemon().await;
+    let (ann, bob) = (Person::of(daemon.address()), Person::of(daemon.address()));
+    let mut ann = ann.talk(&["-u", "ann"]);
+    people(&daemon, 1).await;
+    let ended = bob.run_on("hi\n/me waves\n//slash\n/frob\n", &["-u", "bob"]).await;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("no command /frob"), "{ended:?}");
     // What bob said stands on bob's screen already.
-    assert_eq!(ended.out, "");
+    assert_eq!(ended.lines, Vec::<String>::new());
     for expected in ["bob: hi", "* bob waves", "bob: /slash"] {
-        let line = alice.line().await;
+        let line = ann.line().await;
         assert_eq!(line.split_once(' ').map(|(_, said)| said), Some(expected), "{line}");
     }
-    let mut stdin = alice.stdin.take().unwrap();
-    stdin.write_all(b"goodbye").unwrap();
-    drop(stdin);
-    alice.end().await.expect(0);
-    assert_eq!(chat.said().await.last().map(String::as_str), Some("alice: goodbye"));
+    ann.end(0).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_follower_misses_nothing_while_the_server_is_away() {
-    let mut chat = Chat::start().await;
-    chat.run("alice", &["send", "lobby", "before"], "").await.expect(0);
-    let mut bob = chat.start_program("bob", &["tail", "lobby", "-f"]);
-    assert!(bob.line().await.ends_with("alice: before"));
-    chat.stop().await;
-    bob.until("reconnecting").await;
-    chat.start_again().await;
-    chat.run("alice", &["send", "lobby"], "after\nand on\n").await.expect(0);
-    assert!(bob.line().await.ends_with("alice: after"));
-    assert!(bob.line().await.ends_with("alice: and on"));
-    chat.run("alice", &["send", "lobby", "live"], "").await.expect(0);
-    assert!(bob.line().await.ends_with("alice: live"));
+#[tokio::test]
+async fn a_guest_who_finds_the_name_taken_gets_another_unless_it_was_asked_for() {
+    let daemon = daemon().await;
+    let person = Person::of(daemon.address());
+    let first = person.talk(&[]);
+    assert_eq!(people(&daemon, 1).await, ["tester"]);
+    let ended = person.run(&["names"]).await;
+    fine(&ended);
+    assert!(ended.lines.iter().any(|line| line.trim_start().starts_with("tester-")), "{ended:?}");
+    assert_eq!(person.run(&["names", "-u", "tester"]).await.code, Some(77));
+    first.end(0).await;
+}
+
+/// A server that answers as a test says.
+struct Harm;
+
+impl Harm {
+    async fn start(answer: impl Fn(&Value) -> Option<Vec<Value>> + Send + Sync + 'static) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = Arc::new(answer);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let answer = Arc::clone(&answer);
+                tokio::spawn(async move {
+                    let (reading, mut writing) = stream.into_split();
+                    let mut lines = BufReader::new(reading).lines();
+                    while let Ok(Some(line)) = lines.next_line().await {
+                        let request: Value = serde_json::from_str(&line).unwrap();
+                        for object in answer(&request).unwrap_or_default() {
+                            // The other side may be gone.
+                            let _ = writing.write_all(format!("{object}\n").as_bytes()).await;
+                        }
+                    }
+                });
+            }
+        });
+        address
+    }
+}
+
+/// What does harm on a terminal: a title, a clipboard, a report, a reset, C1, a bell, a backspace, a line from the
+/// beginning, the other direction, tags.
+const HARM: &str =
+    "x\u{1b}]0;owned\u{7}\u{1b}]52;c;aGk=\u{7}\u{1b}[6n\u{1b}c\u{9b}31m\u{8}\u{8}\r\u{202e}\u{2066}\u{e0041}\u{7f}\0y";
+
+/// How a proper server answers.
+fn polite(request: &Value) -> Vec<Value> {
+    answer(request, "fine")
+}
+
+fn answer(request: &Value, word: &str) -> Vec<Value> {
+    let mut answer = json!({"response": request["request"], "id": request["id"]});
+    let time = "2026-01-31T12:00:00.000Z";
+    let message = json!({"event": "message", "room": "lobby", "seq": 1, "from": word, "time": time, "text": word});
+    let more = match request["request"].as_str().unwrap() {
+        "hello" => json!({"protocol": 1, "server": word, "name": word, "motd": word, "time": time, "features": [],
+            "limits": {"max_frame_bytes": 65536, "max_text_bytes": 16384},
+            "accounts": {"guests": true, "registration": "open"}}),
+        "login" => json!({"username": "ann", "guest": true, "token": "t", "role": "user", "rooms": []}),
+        "join" => json!({"room": "lobby", "kind": "public", "topic": word, "role": "member", "epoch": "e", "first": 1,
+            "head": 1, "read": 0, "reset": false}),
+        "history" => json!({"room": "lobby", "messages": [message], "more": false, "first": 1, "head": 1}),
+        "rooms" => json!({"rooms": [{"room": word, "kind": "public", "topic": word, "members": 1, "online": 1,
+            "head": 1, "joined": false}]}),
+        "names" => json!({"names": [{"name": word, "role": word, "online": true, "status": word, "guest": true}]}),
+        "message" => json!({"room": "lobby", "seq": 2, "time": time}),
+        _ => json!({}),
+    };
+    answer.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut objects = vec![answer];
+    if request["request"] == "join" {
+        objects.push(message);
+    }
+    objects
+}
+
+#[tokio::test]
+async fn a_hostile_server_cannot_reach_the_terminal() {
+    let address = Harm::start(|request| Some(answer(request, HARM))).await;
+    let person = Person::of(address);
+    let refusing = Harm::start(|request| {
+        let word = request["request"].as_str().unwrap_or_default();
+        if matches!(word, "hello" | "login" | "join") {
+            return Some(polite(request));
+        }
+        Some(vec![json!({"response": word, "id": request["id"], "error": HARM, "code": HARM})])
+    })
+    .await;
+    let refused = Person::of(refusing);
+    let shut = Person::of(
+        Harm::start(|request| match request["request"].as_str() {
+            Some("hello") => Some(polite(request)),
+            _ => {
+                Some(vec![json!({"response": "login", "id": request["id"], "error": HARM, "code": "bad_credentials"})])
+            }
+        })
+        .await,
+    );
+    let runs: [&[&str]; 6] = [
+        &["tail", "lobby"],
+        &["history", "lobby"],
+        &["rooms"],
+        &["names", "lobby"],
+        &["names"],
+        &["send", "lobby", "x"],
+    ];
+    for who in [&person, &refused, &shut] {
+        for args in runs {
+            harmless(&who.run(args).await);
+        }
+        harmless(&who.run_on("said\n/rooms\n/names\n", &["-u", "ann"]).await);
+    }
+    // Where a program reads it, it comes as it is on the wire: each object on one line, with JSON's own escapes.
+    let ended = person.run(&["tail", "lobby", "--json"]).await;
+    assert_eq!((ended.code, ended.lines.len()), (Some(0), 1), "{ended:?}");
+    assert!(!ended.lines[0].contains(|c: char| c < ' '), "{ended:?}");
+}
+
+#[track_caller]
+fn harmless(ended: &Ended) {
+    let output = ended.lines.join("\n") + &ended.stderr;
+    let bad = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
+    };
+    assert!(!output.contains(bad), "{output:?}");
+    assert!(!ended.stderr.contains("panicked"), "{ended:?}");
 }

@@ -193,14 +193,15 @@ pub(super) async fn become_member(
     // What another session of the same user has begun is awaited: what is answered was committed.
     room.settled(person.user.id).await;
     if room.ledger().state.role(person.user.id).is_none() {
-        let no_member = |state: &room::State| match state.role(person.user.id) {
-            None => Ok(()),
-            // Another session of the same user was first; `already_logged_in` is never told, see below.
-            Some(_) => Err(Code::AlreadyLoggedIn),
+        let mut is_member = false;
+        let no_member = |state: &room::State| {
+            is_member = state.role(person.user.id).is_some();
+            // Where another session of the same user was quicker, nothing is posted, and what is told is not this.
+            if is_member { Err(Code::Internal) } else { Ok(()) }
         };
         match change(session, person, room, MemberChange::Join, no_member).await {
             Ok(seq) => person.add_room(room, seq),
-            Err(Refusal { code: Code::AlreadyLoggedIn, .. }) => room.settled(person.user.id).await,
+            Err(_) if is_member => room.settled(person.user.id).await,
             Err(refusal) => return Err(refusal),
         }
         session.chat.refresh_presence(room, person);

@@ -9,13 +9,14 @@ mod tail;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use state::State;
 pub(crate) use tail::{Follower, Slice, Tail, cost};
 
 use tokio::sync::Notify;
 
+use crate::chat::session::Session;
 use crate::model::{Body, Epoch, RoomId, RoomName, Seq, Time, User, UserId};
 use crate::protocol::{Code, Refusal};
 use crate::store::{self, Append, Place, StoredRoom, Write, WriteQueue};
@@ -135,6 +136,21 @@ impl Room {
     /// What followers read.
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session does not follow this room any more.
+    pub(crate) fn unfollow(&self, session: &Arc<Session>) {
+        let mut live = self.live();
+        live.followers.retain(|follower| !Arc::ptr_eq(&follower.session, session));
+        if live.followers.is_empty() {
+            live.followers = Vec::new();
+        }
+    }
+
+    /// Sessions of a user that follow this room.
+    pub(crate) fn followed_by(&self, user: UserId) -> Vec<Arc<Session>> {
+        let live = self.live();
+        live.followers.iter().filter(|follower| follower.user == user).map(|f| Arc::clone(&f.session)).collect()
     }
 
     /// Checks a draft and takes its place in the queue, both under the room's lock: what was queued before it is what it

@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -133,17 +133,19 @@ impl SqliteStore {
         let secret = secret.ok_or_else(|| OpenError::damaged(&path, "it has no secret"))?;
         conn.pragma_update(None, "synchronous", synchronous(options.durability)).map_err(failed)?;
 
-        let readers = (0..options.readers.clamp(1, 64)).map(|_| connect_reader(&path)).collect::<Result<_, _>>();
-        let keeping = connect_writer(&path, options.durability).map_err(failed)?;
-        let (readers, mut threads) = Readers::start(readers.map_err(failed)?).map_err(cannot)?;
+        let name = path.clone();
+        let (readers, mut threads) =
+            Readers::start(options.readers.clamp(1, 64), move || connect_reader(&name)).map_err(cannot)?;
         let (keeper, tasks) = blocking::sync_channel(1);
         let (stale_keys, stale) = blocking::sync_channel(1);
         let name = path.clone();
         let turn = Arc::new(Mutex::new(()));
         let keeping_turn = Arc::clone(&turn);
+        let keeping = Arc::new(AtomicBool::new(false));
+        let kept = Arc::clone(&keeping);
         let thread = thread::Builder::new()
             .name("snakk-keeper".into())
-            .spawn(move || keeper::run(&name, &keeping, &keeping_turn, &tasks, &stale_keys))
+            .spawn(move || keeper::run(&name, options.durability, &keeping_turn, &kept, &tasks, &stale_keys))
             .inspect_err(|_| readers.close());
         threads.push(thread.map_err(cannot)?);
 
@@ -164,6 +166,7 @@ impl SqliteStore {
             threads,
             keeper,
             turn,
+            keeping,
             stale,
             commits: Arc::clone(&commits),
             closed: closing,

@@ -29,17 +29,21 @@ struct Line {
 }
 
 impl Readers {
-    /// Starts a thread for each connection.
-    pub(super) fn start(conns: Vec<Connection>) -> std::io::Result<(Arc<Readers>, Vec<JoinHandle<()>>)> {
+    /// Starts so many threads. Each makes its connection itself, so that nobody waits for those that are not needed yet.
+    pub(super) fn start(
+        count: usize,
+        connect: impl Fn() -> rusqlite::Result<Connection> + Clone + Send + 'static,
+    ) -> std::io::Result<(Arc<Readers>, Vec<JoinHandle<()>>)> {
         let readers = Arc::new(Readers {
-            places: Arc::new(Semaphore::new(WAITING_PER_READER * conns.len())),
+            places: Arc::new(Semaphore::new(WAITING_PER_READER * count)),
             line: Mutex::default(),
             filled: Condvar::new(),
         });
         let mut threads = Vec::new();
-        for conn in conns {
+        for _ in 0..count {
             let line = Arc::clone(&readers);
-            let thread = thread::Builder::new().name("snakk-reader".into()).spawn(move || line.run(&conn));
+            let connect = connect.clone();
+            let thread = thread::Builder::new().name("snakk-reader".into()).spawn(move || line.run(&connect));
             match thread {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
@@ -84,8 +88,20 @@ impl Readers {
         self.filled.notify_all();
     }
 
-    fn run(&self, conn: &Connection) {
+    fn run(&self, connect: &impl Fn() -> rusqlite::Result<Connection>) {
+        let mut connected = connect();
         while let Some((job, place)) = self.next() {
+            if connected.is_err() {
+                connected = connect();
+            }
+            let conn = match &connected {
+                Ok(conn) => conn,
+                Err(error) => {
+                    // Whoever asked hears that the reading was given up.
+                    tracing::error!(reason = %error, "a reader cannot open the database");
+                    continue;
+                }
+            };
             // A defect in one question must not take the reader away from the others.
             if catch_unwind(AssertUnwindSafe(|| job(conn))).is_err() {
                 tracing::error!("a reading of the database panicked");

@@ -4,7 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -22,10 +22,13 @@ use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::{Durability, Seams, accounts, connect_writer, rooms};
 use crate::store::{Queued, Settled, StoreError, Write, WriteQueue};
 
-/// From so many pages on, the keeper is asked to bring the log back into the database.
-const CHECKPOINT_PAGES: u32 = 1000;
-/// From so many on (16 MiB), the writer waits for it, so that the log does not grow for ever.
-const RESTART_PAGES: u32 = 4096;
+/// From so many pages on (12 MiB), the keeper is asked to bring the log back into the database. Most pages are written
+/// again and again, and brought back once: the fewer times this is done, the less there is to write.
+const CHECKPOINT_PAGES: u32 = 3000;
+/// When the log could not be begun anew after that, it is tried again after so many more.
+const AGAIN_PAGES: u32 = 1000;
+/// From so many on (24 MiB), the writer waits for it, so that the log does not grow for ever.
+const RESTART_PAGES: u32 = 6000;
 /// How long the writer waits for readers that stand in the way of that.
 const RESTART_WAIT: Duration = Duration::from_millis(100);
 /// How long it then leaves them alone.
@@ -49,6 +52,8 @@ pub(super) struct Parts {
     pub(super) keeper: blocking::SyncSender<Task>,
     /// Held by whoever brings the log into the database.
     pub(super) turn: Arc<Mutex<()>>,
+    /// Set while the keeper has something to do.
+    pub(super) keeping: Arc<AtomicBool>,
     pub(super) stale: blocking::Receiver<Vec<nonces::Key>>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) closed: watch::Sender<bool>,
@@ -69,6 +74,7 @@ pub(super) fn run(parts: Parts) {
         threads,
         keeper,
         turn,
+        keeping,
         stale,
         commits,
         closed,
@@ -88,6 +94,8 @@ pub(super) fn run(parts: Parts) {
         trouble: None,
         files,
         pages,
+        ask_at: CHECKPOINT_PAGES,
+        asked: false,
         stuck: None,
         complained: None,
         silent: 0,
@@ -95,6 +103,7 @@ pub(super) fn run(parts: Parts) {
         generations: Generations::default(),
         keeper,
         turn,
+        keeping,
         stale,
         commits,
         seams,
@@ -103,13 +112,15 @@ pub(super) fn run(parts: Parts) {
     let mut fates = Vec::new();
     let mut panicked = false;
     while queue.take(&mut batch) {
-        if !panicked {
-            panicked = catch_unwind(AssertUnwindSafe(|| writer.write(&batch, &mut fates))).is_err();
-        }
         if panicked {
+            writer.generations.fail_batch(&batch, &StoreError::Closed, &mut fates);
+        } else if catch_unwind(AssertUnwindSafe(|| writer.write(&batch, &mut fates))).is_err() {
+            panicked = true;
             tracing::error!("the writer of the database panicked; nothing more is stored");
             queue.close();
-            writer.generations.fail_batch(&batch, &StoreError::Closed, &mut fates);
+            // It may have been committed. What stands behind it was never tried.
+            let error = StoreError::unavailable("the writer panicked");
+            writer.generations.fail_batch(&batch, &error, &mut fates);
         }
         settle(&mut batch, &mut fates, &writer.generations, &settled);
     }
@@ -150,6 +161,11 @@ fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Copies as much of the log into the database file as can be copied without waiting for anybody.
+pub(super) fn copy_log(conn: &Connection) -> rusqlite::Result<()> {
+    conn.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()))
+}
+
 /// Remembers how long the log is, after each commit.
 fn watch_log(conn: &mut Connection, pages: &Arc<AtomicU32>) {
     let pages = Arc::clone(pages);
@@ -172,6 +188,9 @@ struct Writer {
     files: Vec<(PathBuf, FileId)>,
     /// How long the log was at the last commit.
     pages: Arc<AtomicU32>,
+    /// How long it has to be for the keeper to be asked, and whether it was.
+    ask_at: u32,
+    asked: bool,
     /// When the log could not be begun anew, because somebody was reading it.
     stuck: Option<Instant>,
     /// When the log file (of tracing) last heard of a failure, and how many batches failed since.
@@ -181,6 +200,7 @@ struct Writer {
     generations: Generations,
     keeper: blocking::SyncSender<Task>,
     turn: Arc<Mutex<()>>,
+    keeping: Arc<AtomicBool>,
     stale: blocking::Receiver<Vec<nonces::Key>>,
     commits: Arc<AtomicU64>,
     seams: Seams,
@@ -302,29 +322,46 @@ impl Writer {
         Ok(())
     }
 
-    /// The keeper copies the log into the database beside our work, so that no commit waits for it. But a log that is never
-    /// quiet is never begun anew, so now and then the writer waits a moment for that.
+    /// The keeper copies the log into the database beside our work, so that no commit waits for it. But SQLite begins the
+    /// log anew only when all of it was copied, and a log that is never quiet never is: so when the keeper is done, the
+    /// writer copies the few pages that were added meanwhile.
     fn keep_log_short(&mut self) {
         let pages = self.pages.load(Ordering::Relaxed);
-        if pages >= RESTART_PAGES && self.stuck.is_none_or(|stuck| stuck.elapsed() > RESTART_PAUSE) {
-            let Some(conn) = &self.conn else { return };
-            // Only one can do it at a time. For the keeper we wait as long as its disk takes, for others not.
-            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = conn.busy_timeout(RESTART_WAIT);
-            let result = checkpoint(conn, "RESTART");
-            let _ = conn.busy_timeout(BUSY_WAIT);
-            match result {
-                Ok(()) => {
-                    self.stuck = None;
-                    self.pages.store(0, Ordering::Relaxed);
-                }
-                Err(error) => {
-                    self.stuck = Some(Instant::now());
-                    tracing::debug!(pages, reason = %error, "the log could not be begun anew");
+        if pages < CHECKPOINT_PAGES {
+            self.ask_at = CHECKPOINT_PAGES;
+        } else if pages >= RESTART_PAGES && self.stuck.is_none_or(|stuck| stuck.elapsed() > RESTART_PAUSE) {
+            self.begin_log_anew(pages);
+        } else if self.asked {
+            if !self.keeping.load(Ordering::Acquire) {
+                self.asked = false;
+                self.ask_at = pages + AGAIN_PAGES;
+                if let Some(Err(error)) = self.conn.as_ref().map(copy_log) {
+                    tracing::debug!(pages, reason = %error, "the end of the log could not be copied");
                 }
             }
-        } else if pages >= CHECKPOINT_PAGES {
-            let _ = self.keeper.try_send(Task::Checkpoint);
+        } else if pages >= self.ask_at {
+            self.keeping.store(true, Ordering::Release);
+            self.asked = self.keeper.try_send(Task::Checkpoint).is_ok();
+        }
+    }
+
+    /// Waits until the log can be begun anew.
+    fn begin_log_anew(&mut self, pages: u32) {
+        let Some(conn) = &self.conn else { return };
+        // Only one can do it at a time. For the keeper we wait as long as its disk takes, for others not.
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = conn.busy_timeout(RESTART_WAIT);
+        let result = checkpoint(conn, "RESTART");
+        let _ = conn.busy_timeout(BUSY_WAIT);
+        match result {
+            Ok(()) => {
+                self.stuck = None;
+                self.pages.store(0, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.stuck = Some(Instant::now());
+                tracing::debug!(pages, reason = %error, "the log could not be begun anew");
+            }
         }
     }
 }

@@ -39,8 +39,6 @@ pub(crate) fn daemon() -> Setup {
         dir: Arc::new(tempfile::tempdir().expect("a temporary directory")),
         config: FREE.to_owned(),
         listen: "127.0.0.1:0".to_owned(),
-        args: Vec::new(),
-        env: Vec::new(),
     }
 }
 
@@ -51,8 +49,6 @@ pub(crate) struct Setup {
     dir: Arc<TempDir>,
     config: String,
     listen: String,
-    args: Vec<String>,
-    env: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -64,18 +60,6 @@ impl Setup {
     /// Listens there instead of at a free port.
     pub(crate) fn listen(self, address: impl ToString) -> Setup {
         Setup { listen: address.to_string(), ..self }
-    }
-
-    /// Further arguments.
-    pub(crate) fn args(mut self, args: &[&str]) -> Setup {
-        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
-        self
-    }
-
-    /// A variable of its environment, which is otherwise all but empty.
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Setup {
-        self.env.push((name.to_owned(), value.to_owned()));
-        self
     }
 
     /// The directory that everything is in: `snakk.toml`, and `data`.
@@ -94,8 +78,7 @@ impl Setup {
         std::fs::write(&config, &self.config).expect("a configuration file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
         command.arg("--config").arg(config).arg("--data-dir").arg(self.data_dir()).args(["--listen", &self.listen]);
-        command.args(&self.args).current_dir(self.dir.path());
-        command.env_clear().env("HOME", self.dir.path()).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.dir.path()).env_clear().env("HOME", self.dir.path());
         self.spawn_by(command)
     }
 

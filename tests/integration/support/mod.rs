@@ -11,10 +11,9 @@
 //! Nothing here waits longer than [`PATIENCE`] for anything, and nothing sleeps: what is awaited is an object, a close, a
 //! line or an exit. What fails says who awaited what, where the test says so, and what was said until then.
 
-#![allow(dead_code, reason = "a language has words that no test needs today")]
-
 pub(crate) mod daemon;
 pub(crate) mod json;
+pub(crate) mod person;
 pub(crate) mod server;
 pub(crate) mod transcript;
 pub(crate) mod wire;
@@ -24,6 +23,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 pub(crate) use daemon::{Daemon, daemon};
+pub(crate) use person::Person;
 pub(crate) use serde_json::{Value, json};
 pub(crate) use server::{TestServer, server};
 pub(crate) use wire::Wire;

@@ -2,7 +2,7 @@
 
 use std::future::IntoFuture;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,11 +60,6 @@ impl Setup {
             config.listeners.push(section);
         })
     }
-
-    /// Keeps its data there.
-    pub(crate) fn in_dir(self, dir: Arc<TempDir>) -> Setup {
-        Setup { dir: Some(dir), ..self }
-    }
 }
 
 impl IntoFuture for Setup {
@@ -105,11 +100,6 @@ impl TestServer {
     /// Where its data is.
     pub(crate) fn data_dir(&self) -> &Path {
         self.dir.path()
-    }
-
-    /// Its database.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.dir.path().join(&self.config.storage.file)
     }
 
     /// A connection that has said nothing yet.
