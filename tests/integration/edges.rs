@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::support::daemon::FREE;
 use crate::support::server::PASSWORD;
@@ -175,6 +175,33 @@ async fn who_says_something_and_stops_sending_gets_the_answer_and_the_event_befo
         gina.hear("lobby", &text).await;
         gina.expect_close().await;
     }
+    // In one commit, the more of which there is to show, the longer it takes from the answer to the event.
+    let mut crowd = Vec::new();
+    for number in 0..8 {
+        let mut gunda = server.native(&format!("gunda{number}")).await;
+        gunda.join("lobby").await;
+        crowd.push(gunda);
+    }
+    for _ in 0..10 {
+        let mut gone = JoinSet::new();
+        for (number, mut gunda) in crowd.drain(..).enumerate() {
+            gone.spawn(async move {
+                gunda.send_raw(lines((0..5).map(|_| message("lobby", &"x".repeat(2000))))).await;
+                gunda.finish_sending().await;
+                let said = gunda.rest().await;
+                let answers = said.iter().filter(|object| object["response"] == "message").count();
+                let own = |object: &&Value| object["event"] == "message" && object["from"] == gunda.name.as_str();
+                assert_eq!((answers, said.iter().filter(own).count()), (5, 5), "{}", gunda.name);
+                number
+            });
+        }
+        for number in gone.join_all().await {
+            let mut gunda = server.native(&format!("gunda{number}")).await;
+            gunda.join("lobby").await;
+            crowd.push(gunda);
+        }
+    }
+    drop(crowd);
     for number in 0..100 {
         let (name, text) = (format!("greta{number}"), format!("nr. {number}"));
         let mut greta = server.connect(&name).await;
@@ -226,6 +253,7 @@ async fn an_account_that_joins_is_told_a_head_with_its_own_entry_which_is_nothin
 async fn a_leave_is_answered_before_its_event_which_is_the_last_of_the_room_and_holds_no_other_up() {
     const ROUNDS: usize = 40;
     const POSTS: usize = 10;
+    let text = "psst ".repeat(400);
     let server = server().await;
     let mut bob = server.native("bob").await;
     for room in ["den", "side"] {
@@ -235,7 +263,7 @@ async fn a_leave_is_answered_before_its_event_which_is_the_last_of_the_room_and_
     let mut side = ann.join("side").await["head"].as_u64().expect("a number");
     let all = side + (ROUNDS * POSTS) as u64;
     for _ in 0..ROUNDS {
-        bob.send_raw(lines((0..POSTS).flat_map(|_| [message("den", "psst"), message("side", "hey")]))).await;
+        bob.send_raw(lines((0..POSTS).flat_map(|_| [message("den", &text), message("side", &text)]))).await;
         let go = |word: &str| json!({"request": word, "room": "den"});
         ann.send_raw(lines([go("join"), go("leave")])).await;
         // The last entry of the room that came, from the join on; and whether the leave was answered.
@@ -245,6 +273,7 @@ async fn a_leave_is_answered_before_its_event_which_is_the_last_of_the_room_and_
             assert_eq!(object.get("error"), None, "{object}");
             if object["response"] == "join" {
                 den = object["head"].as_u64();
+                assert!(den >= object["read"].as_u64(), "{object}");
             } else if object["response"] == "leave" {
                 answered = true;
             } else if object["room"] == "side" {
@@ -269,6 +298,41 @@ async fn a_leave_is_answered_before_its_event_which_is_the_last_of_the_room_and_
         ann.expect(json!({"event": "message", "room": "side", "seq": side})).await;
     }
     ann.expect_silence().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn many_who_come_and_go_at_once_get_each_answer_before_its_event() {
+    let server = server().await;
+    let mut crowd = JoinSet::new();
+    for number in 0..8 {
+        let mut ann = server.account(&format!("ann{number}")).await;
+        crowd.spawn(async move {
+            for _ in 0..30 {
+                let joined = ann.join("lobby").await;
+                while let Some(kept) = ann.next_kept() {
+                    assert_eq!(kept["event"], "presence", "before the answer: {kept}");
+                }
+                assert!(joined["head"].as_u64() >= joined["read"].as_u64(), "{joined}");
+                let mut seq = joined["head"].as_u64().expect("a number");
+                ann.send(json!({"request": "leave", "room": "lobby"})).await;
+                let mut answered = false;
+                loop {
+                    let object = ann.next().await;
+                    if object["response"] == "leave" {
+                        answered = true;
+                        continue;
+                    }
+                    seq += 1;
+                    assert_eq!((&object["event"], &object["seq"]), (&json!("member"), &json!(seq)), "{object}");
+                    if object["user"] == ann.name.as_str() {
+                        assert_eq!((&object["change"], answered), (&json!("leave"), true), "{object}");
+                        break;
+                    }
+                }
+            }
+        });
+    }
+    crowd.join_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
