@@ -37,9 +37,9 @@ pub(super) fn create(path: &Path, empty: Lock, migrations: &[&str], marker: &str
     let lock = Lock::create(&new).map_err(cannot)?;
     fill(&new, migrations, marker).map_err(|error| OpenError::sqlite(path, error))?;
     lock.file.sync_all().map_err(cannot)?;
-    // The folder is not synced: SQLite does that when it makes the log, before the first commit is, and until then there is
-    // nothing to lose.
     fs::rename(&new, path).map_err(cannot)?;
+    // SQLite syncs the folder too when it makes the log, but not with every durability.
+    sync_folder(path).map_err(cannot)?;
     drop(empty);
     Ok(lock)
 }
