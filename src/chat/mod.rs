@@ -3,9 +3,9 @@
 //! A [`Session`] is one conversation: [`Session::ask`] is its asking half, [`Session::next`] its listening half. Between
 //! them stand the rooms, each with its state and the end of its log, and `publish`, the only place where a head moves.
 
-mod accounts;
 mod flood;
 mod follow;
+mod guest_token;
 mod limits;
 mod online;
 mod outbox;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::chat::Chat;
-use crate::chat::accounts::{GuestToken, guest_token};
+use crate::chat::guest_token::{GuestToken, guest_token};
 use crate::chat::limits::Registration;
 use crate::chat::online::{GUEST_RETURN, Person, Return};
 use crate::chat::password::Passwords;
