@@ -5,7 +5,7 @@ use std::collections::hash_map::{self, HashMap};
 use std::sync::Arc;
 
 use rusqlite::types::Type;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Rows};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Anchor, Body, Entry, Line, MemberChange, Message, RoomId, RoomRole, Seq, Text, Time, UserId};
@@ -322,31 +322,35 @@ pub(super) fn messages(
     Ok(StoredPage { messages: page.entries, more: page.more })
 }
 
+/// Takes messages into a page until it is full or there are no more rows. Where a long run of other entries comes first:
+/// the entry at which it was given up, and how many messages there are up to it, so that the caller can go on behind it.
+fn take_messages(rows: &mut Rows<'_>, page: &mut Page, names: &mut Names) -> rusqlite::Result<Option<(Seq, i64)>> {
+    let mut skipped = 0;
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(5)? == MESSAGE {
+            skipped = 0;
+            if !page.take(entry(row, names)?) {
+                break;
+            }
+        } else {
+            skipped += 1;
+            if skipped == SKIP {
+                return Ok(Some((seq(row.get(0)?), row.get(1)?)));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// The last messages from `first` up to and with `last`, oldest first.
 fn up_to(conn: &Connection, room: RoomId, first: Seq, last: Seq, most: Most) -> rusqlite::Result<Page> {
     let mut page = Page::new(most);
     let mut names = Names::default();
     let mut last = last;
-    'pages: while first <= last {
+    while first <= last {
         let mut select = conn.prepare_cached(SELECT_DOWN)?;
         let mut rows = select.query((id(room, first), id(room, last)))?;
-        let mut skipped = 0;
-        let (lowest, count) = loop {
-            let Some(row) = rows.next()? else {
-                break 'pages;
-            };
-            if row.get::<_, i64>(5)? == MESSAGE {
-                skipped = 0;
-                if !page.take(entry(row, &mut names)?) {
-                    break 'pages;
-                }
-            } else {
-                skipped += 1;
-                if skipped == SKIP {
-                    break (seq(row.get(0)?), row.get(1)?);
-                }
-            }
-        };
+        let Some((lowest, count)) = take_messages(&mut rows, &mut page, &mut names)? else { break };
         drop(rows);
         // The message in front of this run is the first entry with the same count.
         match find(conn, room, count, first, lowest)? {
@@ -363,26 +367,10 @@ fn behind(conn: &Connection, room: RoomId, first: Seq, most: Most) -> rusqlite::
     let mut page = Page::new(most);
     let mut names = Names::default();
     let mut first = first;
-    'pages: loop {
+    loop {
         let mut select = conn.prepare_cached(SELECT_UP)?;
         let mut rows = select.query((id(room, first), id(room, Seq(MAX_SEQ))))?;
-        let mut skipped = 0;
-        let (highest, count): (Seq, i64) = loop {
-            let Some(row) = rows.next()? else {
-                break 'pages;
-            };
-            if row.get::<_, i64>(5)? == MESSAGE {
-                skipped = 0;
-                if !page.take(entry(row, &mut names)?) {
-                    break 'pages;
-                }
-            } else {
-                skipped += 1;
-                if skipped == SKIP {
-                    break (seq(row.get(0)?), row.get(1)?);
-                }
-            }
-        };
+        let Some((highest, count)) = take_messages(&mut rows, &mut page, &mut names)? else { break };
         drop(rows);
         let Some(head) = head(conn, room)? else {
             break;
