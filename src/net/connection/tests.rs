@@ -333,7 +333,8 @@ async fn a_peer_that_takes_nothing_is_given_up() {
     fixture.expect_end(Closed::Stalled).await;
 }
 
-#[tokio::test]
+// Nothing but memory and timers, so the clock may jump.
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_something_is_not() {
     let options = Options { stall_timeout: Duration::from_secs(1), ..Options::default() };
     let (client, server) = tokio::io::duplex(100);
@@ -361,7 +362,8 @@ async fn a_peer_that_takes_nothing_does_not_hold_up_a_shutdown() {
     fixture.expect_end(Closed::Hurried).await;
 }
 
-#[tokio::test]
+// Nothing but memory and timers, so the clock may jump.
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_a_little_now_and_then_is_cut_when_the_time_is_up() {
     let (hurry, cut) = (CancellationToken::new(), CancellationToken::new());
     let options = Options { hurry: hurry.clone(), cut: cut.clone(), ..Options::default() };
