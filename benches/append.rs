@@ -126,7 +126,7 @@ async fn push(
             time: Time(1_769_860_800_000 + n as i64),
             author: UserId(-1 - n as i64 % 200),
             from: Arc::clone(&author),
-            body: Body::Message(Message { text: Text::trusted(text), reply_to: None, action: false }),
+            body: Body::Message(Message::new(Text::trusted(text))),
             nonce: nonces.then(|| format!("nonce-{n:012}").into()),
             origin: Box::new(()),
         };

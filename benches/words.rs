@@ -86,6 +86,6 @@ fn entry(seq: Seq) -> Entry {
         time: Time(1_769_860_800_000),
         author: UserId(12),
         from: "alice".into(),
-        body: Body::Message(Message { text, reply_to: None, action: false }),
+        body: Body::Message(Message::new(text)),
     }
 }

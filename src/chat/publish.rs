@@ -10,7 +10,7 @@ use crate::chat::service::Chat;
 use crate::chat::session::{Session, Waiter, unavailable};
 use crate::model::{Body, Entry, MemberChange, RoomId, Seq};
 use crate::protocol::encoded::Segment;
-use crate::protocol::{Answer, Response};
+use crate::protocol::{Answer, Code, Response};
 use crate::store::{Origin, Outcome, Settled};
 
 /// How much of all rooms' tails together is kept in memory, in bytes: the newest entries of the server. Enough for the
@@ -114,6 +114,7 @@ impl Publisher {
                 let (seq, time) = (*seq, *time);
                 (Ok(Response::Posted { room: room.name.clone(), seq, time, duplicate: true }), Some(seq))
             }
+            Outcome::Unmet(_) => (Err(Code::NoSuchMessage.into()), None),
             Outcome::Failed { generation, error } => {
                 room.ledger().failed(*generation);
                 (Err(unavailable(error)), None)

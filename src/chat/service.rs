@@ -15,7 +15,7 @@ use crate::chat::room::Room;
 use crate::chat::rooms::Rooms;
 use crate::chat::session::{Origin, Session};
 use crate::chat::throttle::{Attempts, Registrations};
-use crate::model::{Clock, Epoch, RoomKind, RoomName, Seq, UserId};
+use crate::model::{Clock, Epoch, Line, RoomKind, RoomName, Seq, Settings, UserId};
 use crate::protocol::Hint;
 use crate::store::{Created, Done, NewRoom, Store, StoreError, StoredRoom, Write};
 
@@ -101,12 +101,13 @@ impl Chat {
             // A random word; where there is no randomness, the time still tells epochs apart.
             epoch: Epoch(format!("{:016x}", getrandom::u64().unwrap_or(self.clock.now().0 as u64)).into()),
             owner,
+            sides: None,
             time: self.clock.now(),
         };
         let created =
             self.write(name.as_str().len() + topic.len(), |done| Write::CreateRoom(new.clone(), done)).await?;
         Ok(match created {
-            Created::Taken => {
+            Created::Taken | Created::NotInvited => {
                 if self.rooms.named(name).is_none() {
                     // Made by a commit that only seemed to fail.
                     let stored = self.store.rooms().await?.into_iter().filter(|stored| stored.name == *name);
@@ -115,9 +116,23 @@ impl Chat {
                 Created::Taken
             }
             Created::New(id) => {
-                let (name, topic, epoch) = (name.clone(), topic.into(), new.epoch);
+                let (name, epoch) = (name.clone(), new.epoch);
+                let settings = Settings { kind, topic: Line::trusted(topic), ..Settings::default() };
                 let (first, head, members) = (Seq(1), Seq::ZERO, Vec::new());
-                let room = self.rooms.add(Room::new(StoredRoom { id, name, kind, topic, epoch, first, head, members }));
+                let room = self.rooms.add(Room::new(StoredRoom {
+                    id,
+                    name,
+                    settings,
+                    epoch,
+                    first,
+                    head,
+                    heir: None,
+                    sides: None,
+                    members,
+                    bans: Vec::new(),
+                    mutes: Vec::new(),
+                    invited: Vec::new(),
+                }));
                 if let Some(owner) = owner {
                     room.ledger().state.add_owner(owner);
                 }
@@ -179,7 +194,7 @@ impl Chat {
         let sessions: Vec<Arc<Session>> = others.map(|follower| Arc::clone(&follower.session)).collect();
         drop(live);
         for session in sessions {
-            session.hint(Hint::Presence { user: person.user.name.shared(), online });
+            session.hint(Hint::Presence { user: person.user.name.shared(), online, away: false, text: None });
         }
     }
 

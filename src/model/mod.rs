@@ -3,17 +3,21 @@
 pub mod entry;
 pub mod id;
 pub mod name;
+#[cfg(feature = "server")]
+pub mod query;
 pub mod role;
 pub mod room;
 pub mod text;
 pub mod time;
 pub mod user;
 
-pub use entry::{Anchor, Body, Entry, MemberChange, Message};
+pub use entry::{Anchor, Body, Entry, MemberChange, Message, Reaction, RoomChange};
 pub use id::{RoomId, Seq, UserId};
 pub use name::{NameError, NameRule, RoomName, Username};
-pub use role::{RoomRole, ServerRole};
-pub use room::{Epoch, RoomKind};
+#[cfg(feature = "server")]
+pub use query::Query;
+pub use role::{Level, RoomRole, ServerRole};
+pub use room::{Epoch, RoomKind, Settings, Visibility};
 pub use text::{Line, Text, TextError};
 pub use time::{Clock, SystemClock, Time};
 pub use user::User;

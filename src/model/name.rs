@@ -160,7 +160,14 @@ impl fmt::Display for Username {
     }
 }
 
-/// The name of a room: lower case, for room names are folded when they are made.
+/// The skeleton of a name that was checked before, as it comes from an entry.
+#[cfg(feature = "server")]
+pub fn skeleton_of(name: &str) -> String {
+    skeleton(&name.to_lowercase())
+}
+
+/// The name of a room: lower case, for room names are folded when they are made. A direct conversation is called `@NAME`,
+/// as its other member writes it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoomName(Arc<str>);
 
@@ -173,6 +180,9 @@ impl RoomName {
     /// # Errors
     /// [`NameError`] says what is wrong with it.
     pub fn parse(name: &str) -> Result<RoomName, NameError> {
+        if let Some(user) = name.strip_prefix('@') {
+            return RoomName::parse_direct(name, user);
+        }
         if name.is_empty() {
             return Err(NameError::Empty);
         }
@@ -187,6 +197,31 @@ impl RoomName {
         } else {
             name.into()
         }))
+    }
+
+    /// Which names a user may have is the rules' business; this is what all of them have in common.
+    fn parse_direct(name: &str, user: &str) -> Result<RoomName, NameError> {
+        if user.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if user.chars().count() > Username::MAX_CHARS {
+            return Err(NameError::TooLong { max: Username::MAX_CHARS });
+        }
+        let good = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-') || !c.is_ascii();
+        if !user.chars().all(|c| good(c) && !c.is_control() && !c.is_whitespace()) {
+            return Err(NameError::Character);
+        }
+        Ok(RoomName(name.into()))
+    }
+
+    /// The direct conversation with a user.
+    pub fn direct(user: &str) -> RoomName {
+        RoomName(format!("@{user}").into())
+    }
+
+    /// The name of the other member, of a direct conversation.
+    pub fn peer(&self) -> Option<&str> {
+        self.0.strip_prefix('@')
     }
 
     /// A name that was checked before, as it comes from the store.
@@ -238,6 +273,10 @@ mod tests {
     fn bad_names_are_refused() {
         for name in ["", "_a", "-a", "a b", "a.", " a", "a ", "@a", "#a", "å", "a\u{200b}", "a\0", "а"] {
             assert!(ascii(name).is_err(), "{name:?}");
+            assert!(RoomName::parse(name).is_err() || name == "@a", "{name:?}");
+        }
+        assert_eq!(RoomName::parse("@Bob").unwrap().peer(), Some("Bob"));
+        for name in ["@", "@a b", "@a\u{9b}", "@a.b", &format!("@{}", "a".repeat(33))] {
             assert!(RoomName::parse(name).is_err(), "{name:?}");
         }
         assert!(ascii(&"a".repeat(32)).is_ok());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::{Line, Time};
+
 macro_rules! codes {
     ($($name:ident $word:literal $sentence:literal,)*) => {
         /// Why a request was refused, for programs. Each has one sentence for people, without names in it.
@@ -52,7 +54,7 @@ codes! {
     RoomExists "room_exists" "There is a room of that name already.",
     NotAMember "not_a_member" "Join the room first.",
     Forbidden "forbidden" "You may not do that.",
-    Banned "banned" "You are banned from the room.",
+    Banned "banned" "You are banned here.",
     Muted "muted" "You may not speak in the room for now.",
     NoSuchUser "no_such_user" "There is no such user.",
     NoSuchMessage "no_such_message" "There is no such message.",
@@ -75,17 +77,28 @@ pub struct Refusal {
     pub field: Option<Box<str>>,
     /// How long to wait before it makes sense to try again.
     pub retry_after: Option<Duration>,
+    /// Why somebody was banned, muted or suspended, and until when.
+    pub because: Option<Box<Because>>,
+}
+
+/// Why somebody was banned, muted or suspended, as far as it was said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Because {
+    /// Why.
+    pub reason: Option<Line>,
+    /// Until when.
+    pub until: Option<Time>,
 }
 
 impl Refusal {
     /// A refusal that says no more than its code.
     pub fn new(code: Code) -> Refusal {
-        Refusal { code, field: None, retry_after: None }
+        Refusal { code, field: None, retry_after: None, because: None }
     }
 
     /// A key of the request is missing, given twice, or has a value that does not fit.
     pub fn bad_request(field: &str) -> Refusal {
-        Refusal { code: Code::BadRequest, field: Some(field.into()), retry_after: None }
+        Refusal { code: Code::BadRequest, field: Some(field.into()), retry_after: None, because: None }
     }
 
     /// The same, about one key of the request.
@@ -93,9 +106,14 @@ impl Refusal {
         Refusal { field: Some(field.into()), ..self }
     }
 
+    /// The same, with why and until when.
+    pub fn because(self, reason: Option<Line>, until: Option<Time>) -> Refusal {
+        Refusal { because: Some(Box::new(Because { reason, until })), ..self }
+    }
+
     /// Too fast: when it makes sense to try again.
     pub fn rate_limited(retry_after: Duration) -> Refusal {
-        Refusal { code: Code::RateLimited, field: None, retry_after: Some(retry_after) }
+        Refusal { code: Code::RateLimited, field: None, retry_after: Some(retry_after), because: None }
     }
 }
 

@@ -153,10 +153,10 @@ impl Course {
     /// What is told of somebody who came or went, where that is wanted. A shutdown shows by itself: the connection ends.
     pub(super) fn notice(&self, hint: &Hint) -> Option<String> {
         match hint {
-            Hint::Presence { user, online } if self.options.notices => {
+            Hint::Presence { user, online, .. } if self.options.notices => {
                 Some(format!("{user} {}.", if *online { "has come" } else { "has gone" }))
             }
-            Hint::Presence { .. } | Hint::Shutdown { .. } => None,
+            _ => None,
         }
     }
 
@@ -195,11 +195,13 @@ impl<'a> Said<'a> {
     /// What an entry says, if it is a message: these dialects have no form for other entries.
     pub(super) fn of(entry: &'a Entry) -> Option<Said<'a>> {
         match &entry.body {
+            // There is nothing left to show.
+            Body::Message(message) if message.deleted => None,
             Body::Message(message) if message.action => {
                 Some(Said { text: format!("* {} {}", entry.from, message.text.as_str()).into(), action: true })
             }
             Body::Message(message) => Some(Said { text: message.text.as_str().into(), action: false }),
-            Body::Member { .. } => None,
+            _ => None,
         }
     }
 }

@@ -17,10 +17,13 @@ mod object;
 pub mod request;
 pub mod response;
 
-pub use code::{Code, Refusal};
+pub use code::{Because, Code, Refusal};
 pub use course::{CourseOptions, HistoryForm};
 pub use dialect::{Choice, Dialect, Dialects};
 pub use encoded::Segment;
 pub use event::Hint;
-pub use request::{Ask, Credential, Kind, Request, RequestId, Secret, Since, Start, Tag};
+pub use request::{
+    Ask, Credential, InvitationAction, Kind, Moderation, Request, RequestId, SearchFor, Secret, Since, Start, Tag,
+    TokenAction, Whom,
+};
 pub use response::{Answer, Response};

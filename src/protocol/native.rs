@@ -60,7 +60,7 @@ impl Dialect for Native {
     fn hint(&self, hint: &Hint, out: &mut Vec<u8>) {
         let mut object = Object::open(out);
         match hint {
-            Hint::Presence { user, online } => {
+            Hint::Presence { user, online, .. } => {
                 object.str("event", "presence");
                 object.str("user", user);
                 object.bool("online", *online);
@@ -71,6 +71,7 @@ impl Dialect for Native {
                 object.str("reason", reason);
                 object.int("retry_after_ms", milliseconds(*retry_after));
             }
+            _ => object.str("event", "notice"),
         }
         object.end();
     }
@@ -130,6 +131,7 @@ pub(super) fn write_entry(room: &RoomName, entry: &Entry, out: &mut Vec<u8>) {
                 object.str("reason", reason.as_str());
             }
         }
+        _ => head(&mut object, "other"),
     }
     object.end();
 }
@@ -209,7 +211,7 @@ fn write_response(object: &mut Object<'_>, response: &Response) {
                 object.str("room", room.as_str());
             }
             object.objects("names", names, |name, line| {
-                let NameLine { name, role, online, guest } = name;
+                let NameLine { name, role, online, guest, .. } = name;
                 line.str("name", name);
                 line.str("role", role);
                 line.bool("online", *online);
@@ -227,8 +229,10 @@ fn write_response(object: &mut Object<'_>, response: &Response) {
             }
         }
         Response::History(page) => write_page(object, page),
+        Response::Done => {}
         // The answer to a request that only course dialects have.
         Response::Entered(entered) => object.str("username", &entered.username),
+        _ => {}
     }
 }
 
@@ -290,7 +294,7 @@ fn write_page(object: &mut Object<'_>, page: &Page) {
     object.str("room", page.room.as_str());
     let messages = page.messages.iter().filter_map(|entry| match &entry.body {
         Body::Message(message) => Some((entry, message)),
-        Body::Member { .. } => None,
+        _ => None,
     });
     object.objects("messages", messages, |(entry, message), line| {
         line.int("seq", entry.seq.0);

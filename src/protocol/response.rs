@@ -1,6 +1,6 @@
 //! Everything that can be answered.
 
-use crate::model::{Entry, Epoch, RoomKind, RoomName, RoomRole, Seq, ServerRole, Time};
+use crate::model::{Entry, Epoch, Level, Line, RoomKind, RoomName, RoomRole, Seq, ServerRole, Settings, Time};
 use crate::protocol::Refusal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +61,50 @@ pub enum Response {
         duplicate: bool,
     },
     History(Box<Page>),
+    /// Of whatever is answered with nothing.
+    Done,
+    /// Of `topic`, `edit`, `delete`, `react`, `room`, and of all that happens to somebody in a room.
+    Changed {
+        seq: Seq,
+    },
+    /// Of `delete_room`.
+    Deleted {
+        room: RoomName,
+    },
+    /// Of `token` with `action` "create" (and of `invitation`: `invite` instead of `token`).
+    Minted {
+        /// Shown this once.
+        secret: Box<str>,
+        id: u64,
+        expires: Option<Time>,
+    },
+    Tokens(Vec<TokenLine>),
+    Invitations(Vec<InvitationLine>),
+    Sessions(Vec<SessionLine>),
+    Bans {
+        room: RoomName,
+        bans: Vec<BanLine>,
+        mutes: Vec<BanLine>,
+    },
+    /// Of `room` without a change.
+    RoomIs(Box<RoomIs>),
+    Found(Box<Found>),
+    Read {
+        room: RoomName,
+        read: Seq,
+        unread: u64,
+        mentions: u64,
+    },
+    Acts {
+        acts: Vec<ActLine>,
+        more: bool,
+    },
+    Suspensions(Vec<SuspensionLine>),
+    /// Of `disconnect`.
+    Disconnected {
+        sessions: u64,
+    },
+    Level(Level),
     /// A course dialect's login.
     Entered(Box<Entered>),
 }
@@ -103,6 +147,8 @@ pub struct LoggedIn {
     pub role: ServerRole,
     pub rooms: Vec<Membership>,
     pub more: bool,
+    /// The names of whom this user wants to hear nothing.
+    pub blocked: Vec<Arc<str>>,
 }
 
 /// A room that an account is a member of, as `login` lists it.
@@ -166,6 +212,11 @@ pub struct NameLine {
     pub role: &'static str,
     pub online: bool,
     pub guest: bool,
+    pub away: bool,
+    /// What it says about that.
+    pub text: Option<Line>,
+    /// When an account was online last, if it is not.
+    pub last_seen: Option<Time>,
 }
 
 /// A page of a room's history, oldest first.
@@ -187,4 +238,112 @@ pub struct Entered {
     pub username: Arc<str>,
     /// The backlog, oldest first, where it was asked for as a list; else it comes as events.
     pub backlog: Vec<Entry>,
+}
+
+/// A token, as `token` lists it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct TokenLine {
+    pub token_id: u64,
+    pub label: Line,
+    pub created: Time,
+    pub expires: Option<Time>,
+    pub last_used: Option<Time>,
+}
+
+/// An invitation to register, as `invitation` lists it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct InvitationLine {
+    pub invitation_id: u64,
+    pub label: Line,
+    /// How many accounts may still be made with it.
+    pub left: u32,
+    pub by: Arc<str>,
+    pub created: Time,
+    pub expires: Option<Time>,
+}
+
+/// One of one's own sessions.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct SessionLine {
+    pub session_id: u64,
+    /// What it said in `hello`.
+    pub client: Option<Line>,
+    pub since: Time,
+    /// The label of the token by which it logged in.
+    pub token: Option<Line>,
+    /// The one that asks.
+    pub current: bool,
+}
+
+/// Somebody who is banned or muted.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct BanLine {
+    pub username: Arc<str>,
+    pub reason: Option<Line>,
+    pub until: Option<Time>,
+}
+
+/// What a room is.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct RoomIs {
+    pub room: RoomName,
+    pub settings: Settings,
+    pub epoch: Epoch,
+    pub first: Seq,
+    pub head: Seq,
+    pub members: u64,
+    pub online: u64,
+}
+
+/// What was found, newest first.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct Found {
+    pub messages: Vec<Hit>,
+    /// Where to go on.
+    pub next: Option<u64>,
+}
+
+/// A message that was found.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct Hit {
+    pub room: RoomName,
+    pub entry: Entry,
+    /// What of the text stands around the hit.
+    pub snippet: Box<str>,
+    /// Where in the snippet the hit is, in characters (code points): from, and how many.
+    pub hit: (usize, usize),
+}
+
+/// Something that a moderator or admin did.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct ActLine {
+    pub number: u64,
+    pub time: Time,
+    pub by: Arc<str>,
+    pub act: Box<str>,
+    pub room: Option<Box<str>>,
+    pub target: Box<str>,
+    pub detail: Box<str>,
+}
+
+/// Who is kept out of the server.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct SuspensionLine {
+    /// Of a user.
+    pub username: Option<Box<str>>,
+    /// Of a network.
+    pub address: Option<Box<str>>,
+    pub reason: Line,
+    pub until: Option<Time>,
+    pub by: Arc<str>,
+    pub time: Time,
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::sync::mpsc;
 
 use crate::model::{Entry, RoomId, Seq, Time, UserId};
-use crate::store::{Created, Outcome, Queued, Settled, StoreError, Write};
+use crate::store::{Created, Outcome, Queued, Settled, StoreError, Unmet, Write};
 
 /// What became of one write of a batch, before anybody is told.
 pub(super) enum Fate {
@@ -17,6 +17,10 @@ pub(super) enum Fate {
     Room(Created<RoomId>),
     /// The account was made or not.
     Account(Created<UserId>),
+    /// What the change answers.
+    Changed(u64),
+    /// The append was not stored though nothing failed.
+    Unmet(Unmet),
     /// Nothing was stored.
     Failed(StoreError),
 }
@@ -83,7 +87,8 @@ pub(super) fn settle(
                     }),
                     Fate::Duplicate(seq, time) => Outcome::Duplicate { seq, time },
                     Fate::Failed(error) => Outcome::Failed { generation: generations.required(append.room), error },
-                    Fate::Room(_) | Fate::Account(_) => {
+                    Fate::Unmet(unmet) => Outcome::Unmet(unmet),
+                    Fate::Room(_) | Fate::Account(_) | Fate::Changed(_) => {
                         Outcome::Failed { generation: generations.required(append.room), error: defect() }
                     }
                 };
@@ -92,6 +97,13 @@ pub(super) fn settle(
             Write::CreateRoom(_, done) => {
                 let _ = done.send(match fate {
                     Fate::Room(created) => Ok(created),
+                    Fate::Failed(error) => Err(error),
+                    _ => Err(defect()),
+                });
+            }
+            Write::Change(_, done) => {
+                let _ = done.send(match fate {
+                    Fate::Changed(answer) => Ok(answer),
                     Fate::Failed(error) => Err(error),
                     _ => Err(defect()),
                 });

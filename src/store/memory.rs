@@ -7,12 +7,15 @@ use std::thread;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::model::{Anchor, Body, Entry, MemberChange, RoomId, RoomRole, Seq, ServerRole, Time, UserId, Username};
+use crate::model::{
+    Anchor, Body, Entry, Line, MemberChange, RoomId, RoomRole, Seq, ServerRole, Settings, Time, UserId, Username,
+};
 use crate::store::batch::{Fate, Generations, settle};
 use crate::store::page::{Page, halves};
 use crate::store::{
-    Account, Append, Created, Most, NewAccount, NewRoom, Queued, Reading, Settled, Store, StoreError, StoredMember,
-    StoredMembership, StoredPage, StoredRoom, Write, WriteQueue,
+    Account, Act, Append, Created, Hash, Hits, Most, NewAccount, NewRoom, Queued, Reading, Search, Seat, Settled,
+    Standing, Store, StoreError, StoredInvitation, StoredMember, StoredMembership, StoredPage, StoredRoom, StoredToken,
+    Unread, Write, WriteQueue,
 };
 
 /// Which commits fail, counted from 1.
@@ -132,6 +135,7 @@ impl State {
             }),
             Write::CreateRoom(new, _) => Fate::Room(self.create_room(new)),
             Write::CreateAccount(new, _) => Fate::Account(self.create_account(new)),
+            Write::Change(..) => Fate::Changed(0),
         }
     }
 
@@ -157,6 +161,7 @@ impl State {
                 MemberChange::Leave => {
                     room.members.remove(user_id);
                 }
+                _ => {}
             }
         }
         let (author, from, body) = (append.author, Arc::clone(&append.from), append.body.clone());
@@ -240,12 +245,24 @@ impl Store for MemoryStore {
             let stored = |(id, room): (&RoomId, &Room)| StoredRoom {
                 id: *id,
                 name: room.new.name.clone(),
-                kind: room.new.kind,
-                topic: room.new.topic.clone(),
+                settings: Settings {
+                    kind: room.new.kind,
+                    topic: Line::trusted(room.new.topic.clone()),
+                    ..Settings::default()
+                },
                 epoch: room.new.epoch.clone(),
                 first: Seq(1),
                 head: room.entries.last().map_or(Seq::ZERO, |last| last.seq),
-                members: room.members.iter().map(|(user, (role, _))| (*user, *role)).collect(),
+                heir: None,
+                sides: room.new.sides.clone(),
+                members: room
+                    .members
+                    .iter()
+                    .map(|(user, (role, joined))| Seat { user: *user, role: *role, joined: *joined })
+                    .collect(),
+                bans: Vec::new(),
+                mutes: Vec::new(),
+                invited: Vec::new(),
             };
             state.rooms.iter().map(stored).collect()
         })
@@ -280,7 +297,7 @@ impl Store for MemoryStore {
             let Some(room) = state.rooms.get(&room) else { return Vec::new() };
             let named = |(user, (role, _)): (&UserId, &(RoomRole, Seq))| {
                 let (account, _) = state.accounts.get(user)?;
-                Some(StoredMember { user: *user, name: account.name.clone(), role: *role })
+                Some(StoredMember { user: *user, name: account.name.clone(), role: *role, seen: None })
             };
             let mut members: Vec<StoredMember> = room.members.iter().filter_map(named).collect();
             members.retain(|member| member.name.folded() > after.as_str());
@@ -290,16 +307,49 @@ impl Store for MemoryStore {
         })
     }
 
-    fn memberships(&self, user: UserId) -> Reading<'_, Vec<StoredMembership>> {
+    fn memberships(&self, user: UserId, _blocked: Vec<UserId>) -> Reading<'_, Vec<StoredMembership>> {
         self.read(move |state| {
             let membership = |(id, room): (&RoomId, &Room)| {
                 let (role, read) = *room.members.get(&user)?;
                 let unread = |entry: &&Entry| entry.seq > read && entry.author != user && is_message(entry);
                 let unread = room.entries.iter().filter(unread).count();
-                Some(StoredMembership { room: *id, role, read, unread: u64::try_from(unread).unwrap_or(u64::MAX) })
+                let unread = Unread { messages: u64::try_from(unread).unwrap_or(u64::MAX), mentions: 0 };
+                Some(StoredMembership { room: *id, role, read, unread, closed: Seq::ZERO })
             };
             state.rooms.iter().filter_map(membership).collect()
         })
+    }
+
+    fn unread(&self, _room: RoomId, _read: Seq, _user: UserId, _not_by: Vec<UserId>) -> Reading<'_, Unread> {
+        Box::pin(async { Ok(Unread::default()) })
+    }
+
+    fn first_since(&self, _room: RoomId, _time: Time) -> Reading<'_, Seq> {
+        Box::pin(async { Ok(Seq(1)) })
+    }
+
+    fn search(&self, _search: Search) -> Reading<'_, Hits> {
+        Box::pin(async { Ok(Hits::default()) })
+    }
+
+    fn token(&self, _hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn tokens(&self, _user: UserId) -> Reading<'_, Vec<StoredToken>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn invitations(&self) -> Reading<'_, Vec<StoredInvitation>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn acts(&self, _room: Option<RoomId>, _before: Option<u64>, _limit: usize) -> Reading<'_, Vec<(u64, Act)>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn standing(&self) -> Reading<'_, Standing> {
+        Box::pin(async { Ok(Standing::default()) })
     }
 
     fn account(&self, folded: &str) -> Reading<'_, Option<Account>> {
@@ -311,6 +361,8 @@ impl Store for MemoryStore {
                 name: Username::clone(&account.name),
                 role: *role,
                 password_hash: account.password_hash.clone(),
+                seen: None,
+                deleted: false,
             })
         })
     }

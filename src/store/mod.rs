@@ -25,8 +25,9 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use queue::{Place, Queued, WriteQueue};
 pub use records::{
-    Account, Append, Created, Done, Most, NewAccount, NewRoom, Origin, Outcome, Settled, StoredMember,
-    StoredMembership, StoredPage, StoredRoom, Write,
+    Account, Act, Append, Ban, Blocked, Change, Created, Done, Hash, Hits, Most, NewAccount, NewInvitation, NewRoom,
+    NewToken, Origin, Outcome, Reach, Search, Seat, Settled, Side, Standing, StoredInvitation, StoredMember,
+    StoredMembership, StoredPage, StoredRoom, StoredToken, Suspension, Unmet, Unread, Write,
 };
 pub use sqlite::{Durability, OpenError, Options, SqliteStore};
 
@@ -49,7 +50,11 @@ pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + S
 ///    or an older `generation`, until one comes with the generation that [`Outcome::Failed`] named: whatever was checked
 ///    against a state that will never be is not stored.
 /// 6. **One source.** What follows from an entry (membership) is changed in the same commit as the entry is stored.
-/// 7. **Reading** sees whole commits, and each that was settled before the call.
+/// 7. **Reading** sees whole commits, and each that was settled before the call. A message is shown as its later edits and
+///    its deletion have left it, and an edit has its text only while it is the newest one.
+/// 8. **Gone is gone.** What was deleted, edited away, cut off or erased is in no file of the store within a second of its
+///    commit.
+/// 9. **Unread** is exact, and costs no more the longer the log is.
 pub trait Store: Send + Sync + 'static {
     /// The way in for everything that changes something.
     fn queue(&self) -> &WriteQueue;
@@ -78,13 +83,37 @@ pub trait Store: Send + Sync + 'static {
     /// The accounts that are members of a room and whose folded names stand behind `after`, sorted by folded name.
     fn members(&self, room: RoomId, after: &str, limit: usize) -> Reading<'_, Vec<StoredMember>>;
 
-    /// The rooms that an account is a member of, in no order.
-    fn memberships(&self, user: UserId) -> Reading<'_, Vec<StoredMembership>>;
+    /// The rooms that an account is a member of, in no order. Messages of `blocked` are not counted.
+    fn memberships(&self, user: UserId, blocked: Vec<UserId>) -> Reading<'_, Vec<StoredMembership>>;
+
+    /// What stands in a room behind `read` and is by none of `not_by`; mentions are those of `user`.
+    fn unread(&self, room: RoomId, read: Seq, user: UserId, not_by: Vec<UserId>) -> Reading<'_, Unread>;
+
+    /// The first entry of a room that is not older than a moment; behind the head where all are.
+    fn first_since(&self, room: RoomId, time: Time) -> Reading<'_, Seq>;
+
+    /// What was searched for, newest first. Sees each message that was settled before.
+    fn search(&self, search: Search) -> Reading<'_, Hits>;
 
     /// The account of that folded name.
     fn account(&self, folded: &str) -> Reading<'_, Option<Account>>;
 
-    /// Whether an account has a name with that skeleton.
+    /// The account that a token belongs to, and the token.
+    fn token(&self, hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>>;
+
+    /// The tokens of an account, oldest first.
+    fn tokens(&self, user: UserId) -> Reading<'_, Vec<StoredToken>>;
+
+    /// The invitations, oldest first.
+    fn invitations(&self) -> Reading<'_, Vec<StoredInvitation>>;
+
+    /// What was done, newest first: in a room, or everywhere; behind `before`, which is a number that comes with each.
+    fn acts(&self, room: Option<RoomId>, before: Option<u64>, limit: usize) -> Reading<'_, Vec<(u64, Act)>>;
+
+    /// What holds for the server as a whole.
+    fn standing(&self) -> Reading<'_, Standing>;
+
+    /// Whether an account has, or had, a name with that skeleton.
     fn is_taken(&self, skeleton: &str) -> Reading<'_, bool>;
 
     /// Commits and settles what waits in the queue, takes no more, and closes the store as a clean stop does. The second

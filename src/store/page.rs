@@ -11,6 +11,7 @@ pub(super) fn weight(entry: &Entry) -> usize {
     let said = match &entry.body {
         Body::Message(message) => quoted(message.text.as_str()),
         Body::Member { user, reason, .. } => user.len() + reason.as_ref().map_or(0, |reason| quoted(reason.as_str())),
+        _ => 0,
     };
     FRAME_BYTES + entry.from.len() + said
 }

@@ -16,7 +16,7 @@ use crate::chat::throttle;
 use crate::model::{Anchor, RoomName, RoomRole, Seq, ServerRole, User, Username};
 use crate::protocol::response::{Entered, Hello, HelloLimits, LoggedIn, Membership};
 use crate::protocol::{Answer, Code, Credential, Refusal, Response, Secret};
-use crate::store::{Created, Most, NewAccount, Write};
+use crate::store::{Created, Most, NewAccount, Unread, Write};
 
 /// The version of the native protocol.
 const PROTOCOL: i64 = 1;
@@ -88,7 +88,7 @@ pub(super) async fn register(session: &Arc<Session>, username: &str, password: &
     }
     let password_hash = chat.passwords.hash(password).await?;
     let time = chat.clock.now();
-    let new = NewAccount { name: name.clone(), skeleton: skeleton.into(), password_hash, time };
+    let new = NewAccount { name: name.clone(), skeleton: skeleton.into(), password_hash, invitation: None, time };
     let created = chat.write(0, |done| Write::CreateAccount(new, done)).await.map_err(|error| unavailable(&error))?;
     let Created::New(id) = created else { return Err(Code::NameTaken.into()) };
     let user = User { id, name, role: ServerRole::User };
@@ -188,7 +188,7 @@ async fn with_password(session: &Arc<Session>, name: &Username, password: &Secre
     let fits = chat.passwords.verify(password, hash).await?;
     let Some(account) = account.filter(|_| fits) else { return Err(attempt.failed()) };
     attempt.succeeded();
-    let memberships = chat.store.memberships(account.id).await.map_err(|error| unavailable(&error))?;
+    let memberships = chat.store.memberships(account.id, Vec::new()).await.map_err(|error| unavailable(&error))?;
     let user = User { id: account.id, name: account.name, role: account.role };
     let skeleton = user.name.skeleton();
     let person = chat.online.enter(user, skeleton, session, chat.options.limits.max_sessions_per_user)?;
@@ -239,18 +239,27 @@ async fn with_token(session: &Arc<Session>, name: Username, token: &Secret) -> R
         let role = room.ledger().state.role(id)?;
         let (read, own) = (person.read(room.id), person.own(room.id));
         // As good as it can be counted without the store: what accounts' comings and goings add is counted too.
-        Some(line(&room, role, read, room.told_head().0.saturating_sub(read.0 + own)))
+        Some(line(&room, role, read, Unread { messages: room.told_head().0.saturating_sub(read.0 + own), mentions: 0 }))
     };
     let lines = person.rooms().into_iter().filter_map(membership).collect();
     Ok(logged_in(&person, Some(token), lines))
 }
 
-fn line(room: &Room, role: RoomRole, read: Seq, unread: u64) -> Membership {
+fn line(room: &Room, role: RoomRole, read: Seq, unread: Unread) -> Membership {
     let (kind, topic) = {
         let ledger = room.ledger();
-        (ledger.state.kind, ledger.state.topic.clone())
+        (ledger.state.settings.kind, ledger.state.settings.topic.as_str().into())
     };
-    Membership { room: room.name.clone(), kind, topic, role, head: room.told_head(), read, unread, mentions: 0 }
+    Membership {
+        room: room.name.clone(),
+        kind,
+        topic,
+        role,
+        head: room.told_head(),
+        read,
+        unread: unread.messages,
+        mentions: unread.mentions,
+    }
 }
 
 fn logged_in(person: &Person, token: Option<Box<str>>, mut rooms: Vec<Membership>) -> LoggedIn {
@@ -258,7 +267,15 @@ fn logged_in(person: &Person, token: Option<Box<str>>, mut rooms: Vec<Membership
     rooms.sort_by(|a, b| a.room.cmp(&b.room));
     let rooms = within_bounds(rooms.into_iter(), |line| line.topic.len());
     let more = rooms.len() < count;
-    LoggedIn { username: user.name.shared(), guest: user.is_guest(), token, role: user.role, rooms, more }
+    LoggedIn {
+        username: user.name.shared(),
+        guest: user.is_guest(),
+        token,
+        role: user.role,
+        rooms,
+        more,
+        blocked: Vec::new(),
+    }
 }
 
 /// An attempt at a password or token, taken before it is looked at. Only failures count: dropping it gives it back.

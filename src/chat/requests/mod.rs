@@ -52,8 +52,10 @@ fn rule(kind: Kind) -> Rule {
         | Kind::Leave
         | Kind::Names
         | Kind::History => (true, true, Other),
+        Kind::Edit | Kind::Delete | Kind::React | Kind::Topic => (true, true, Talk),
         // An unknown request tells nothing to who is not logged in.
         Kind::Unknown => (true, false, Other),
+        _ => (true, true, Other),
     };
     Rule { login, settled, cost }
 }

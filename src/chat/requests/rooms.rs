@@ -28,8 +28,8 @@ pub(super) fn list(chat: &Chat, person: &Person, after: Option<&str>) -> Respons
         let state = &ledger.state;
         RoomLine {
             room: room.name.clone(),
-            kind: state.kind,
-            topic: state.topic.clone(),
+            kind: state.settings.kind,
+            topic: state.settings.topic.as_str().into(),
             members: state.members(),
             online: state.online(),
             head: room.told_head(),
@@ -67,7 +67,7 @@ pub(super) async fn create(
     person.floods().creations.take(rate, Instant::now()).map_err(Refusal::rate_limited)?;
     let owner = (!user.is_guest()).then_some(user.id);
     match chat.create(name, kind, topic.as_str(), owner).await.map_err(|error| unavailable(&error))? {
-        Created::Taken => Err(Code::RoomExists.into()),
+        Created::Taken | Created::NotInvited => Err(Code::RoomExists.into()),
         Created::New(room) => {
             if user.is_guest() {
                 add_guest(session, person, &room);
@@ -146,7 +146,15 @@ pub(super) async fn names(chat: &Chat, room: &RoomName, after: Option<&str>) -> 
     let accounts = chat.store.members(room.id, &after, MOST_LINES + 1).await.map_err(|error| unavailable(&error))?;
     let ledger = room.ledger();
     let state = &ledger.state;
-    let line = |name, role: RoomRole, online, guest| NameLine { name, role: role.as_str(), online, guest };
+    let line = |name, role: RoomRole, online, guest| NameLine {
+        name,
+        role: role.as_str(),
+        online,
+        guest,
+        away: false,
+        text: None,
+        last_seen: None,
+    };
     let mut lines: Vec<(String, NameLine)> = accounts
         .into_iter()
         .map(|member| {
@@ -170,6 +178,9 @@ pub(super) fn everybody(chat: &Chat, after: Option<&str>) -> Response {
         role: user.role.as_str(),
         online: true,
         guest: user.is_guest(),
+        away: false,
+        text: None,
+        last_seen: None,
     };
     page(users.take(MOST_LINES + 1).map(line).collect(), None)
 }
@@ -238,6 +249,7 @@ async fn change(
         change,
         role: (change == MemberChange::Join).then_some(RoomRole::Member),
         reason: None,
+        until: None,
     };
     let origin = Box::new(Waiter::Call(caller));
     let draft = room::Draft { author: user, time: chat.clock.now(), body, nonce: None, origin };
@@ -245,6 +257,7 @@ async fn change(
     match outcome.await {
         Ok(Outcome::Appended(entry)) => Ok(entry.seq),
         Ok(Outcome::Duplicate { seq, .. }) => Ok(seq),
+        Ok(Outcome::Unmet(_)) => Err(Code::NoSuchMessage.into()),
         Ok(Outcome::Failed { error, .. }) => {
             // What was taken back may have been of a time when the user was online, or was not.
             chat.refresh_presence(room, person);
@@ -260,7 +273,7 @@ fn follow(session: &Arc<Session>, person: &Person, room: &Arc<Room>, start: &Sta
         let ledger = room.ledger();
         let state = &ledger.state;
         let role = state.role(person.user.id).ok_or(Code::NotAMember)?;
-        (state.kind, state.topic.clone(), state.first, role)
+        (state.settings.kind, state.settings.topic.as_str().into(), state.first, role)
     };
     let mut reset = false;
     let head = session.follow(room, |head| match start {

@@ -120,7 +120,7 @@ fn check(
         return Err(Refusal::from(Code::NoSuchMessage).about("reply_to"));
     }
     let text = Text::parse(draft.text, session.chat.options.limits.most_text()).map_err(bad_text)?;
-    Ok((room, Message { text, reply_to, action: draft.action }))
+    Ok((room, Message { reply_to, action: draft.action, ..Message::new(text) }))
 }
 
 fn post(

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use crate::chat::session::Session;
 use crate::model::{Body, Epoch, RoomId, RoomName, Seq, Time, User, UserId};
 use crate::protocol::{Code, Refusal};
-use crate::store::{self, Append, Place, StoredRoom, Write, WriteQueue};
+use crate::store::{self, Append, Place, Reach, StoredRoom, Write, WriteQueue};
 
 /// A room: a named log with members.
 pub(crate) struct Room {
@@ -74,7 +74,7 @@ pub(crate) struct Draft<'a> {
 impl Room {
     /// A room as it was stored.
     pub(crate) fn new(stored: StoredRoom) -> Room {
-        let state = State::new(stored.kind, stored.topic, stored.first, stored.members.into_iter());
+        let state = State::new(stored.settings, stored.first, stored.members.into_iter());
         Room {
             id: stored.id,
             name: stored.name,
@@ -176,6 +176,9 @@ impl Room {
             from: draft.author.name.shared(),
             body: draft.body,
             nonce: draft.nonce,
+            reach: Reach { first: Seq::ZERO, others: false },
+            mentions: Box::default(),
+            act: None,
             origin: draft.origin,
         };
         if queue.push(place, Write::Append(append)).is_err() {

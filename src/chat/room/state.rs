@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{Body, MemberChange, RoomKind, RoomRole, Seq, UserId};
+use crate::model::{Body, MemberChange, RoomRole, Seq, Settings, UserId};
 use crate::protocol::Code;
+use crate::store::Seat;
 
 /// What a room is, as everything that was queued will leave it.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Its kind.
-    pub(crate) kind: RoomKind,
-    /// Its topic.
-    pub(crate) topic: Box<str>,
+    /// What its owners have decided.
+    pub(crate) settings: Settings,
     /// The first entry that is kept.
     pub(crate) first: Seq,
     members: HashMap<UserId, Member>,
@@ -45,14 +44,9 @@ impl Undo {
 
 impl State {
     /// A room as it was stored: nobody is online yet.
-    pub(crate) fn new(
-        kind: RoomKind,
-        topic: Box<str>,
-        first: Seq,
-        accounts: impl Iterator<Item = (UserId, RoomRole)>,
-    ) -> State {
-        let member = |(user, role)| (user, Member { role, guest: None, online: false });
-        State { kind, topic, first, members: accounts.map(member).collect(), online: 0 }
+    pub(crate) fn new(settings: Settings, first: Seq, accounts: impl Iterator<Item = Seat>) -> State {
+        let member = |seat: Seat| (seat.user, Member { role: seat.role, guest: None, online: false });
+        State { settings, first, members: accounts.map(member).collect(), online: 0 }
     }
 
     /// The role of a member.
@@ -157,7 +151,7 @@ mod tests {
 
     fn change(user: i64, change: MemberChange) -> Body {
         let role = (change == MemberChange::Join).then_some(RoomRole::Member);
-        Body::Member { user: "u".into(), user_id: UserId(user), change, role, reason: None }
+        Body::Member { user: "u".into(), user_id: UserId(user), change, role, reason: None, until: None }
     }
 
     #[test]
@@ -172,7 +166,11 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_was_never_there() {
-        let mut state = State::new(RoomKind::Public, "".into(), Seq(1), [(UserId(1), RoomRole::Owner)].into_iter());
+        let mut state = State::new(
+            Settings::default(),
+            Seq(1),
+            [Seat { user: UserId(1), role: RoomRole::Owner, joined: Seq::ZERO }].into_iter(),
+        );
         let undos = [
             state.apply(&change(1, MemberChange::Leave), true),
             state.apply(&change(2, MemberChange::Join), true),

@@ -144,7 +144,7 @@ fn request(kind: Kind, keys: &Keys<'_, '_>, ignored: &mut Vec<Box<str>>) -> Resu
             Request::History { room: room_name(&room)?, anchor, limit }
         }
         // No word stands for these.
-        Kind::Enter | Kind::Unknown => return Err(Code::UnknownRequest.into()),
+        _ => return Err(Code::UnknownRequest.into()),
     })
 }
 

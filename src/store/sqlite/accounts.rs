@@ -40,6 +40,8 @@ pub(super) fn by_name(conn: &Connection, folded: &str) -> rusqlite::Result<Optio
                 name: Username::trusted(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?),
                 role: ServerRole::parse(&role).ok_or_else(|| damaged(3, format!("the role {role:?}")))?,
                 password_hash: row.get(4)?,
+                seen: None,
+                deleted: false,
             })
         })
         .optional()

@@ -144,7 +144,7 @@ impl<'a> Appender<'a> {
                 columns.flags = if message.action { ACTION } else { 0 };
                 columns.text = message.text.as_str();
             }
-            Body::Member { .. } => {
+            _ => {
                 columns.kind = MEMBER;
                 columns.body = member_body(&append.body)?;
             }
@@ -212,6 +212,7 @@ impl<'a> Appender<'a> {
                 let mut delete = self.conn.prepare_cached("DELETE FROM members WHERE room = ?1 AND user = ?2")?;
                 delete.execute((room.0, user.0))?;
             }
+            _ => {}
         }
         Ok(())
     }
@@ -240,7 +241,7 @@ struct MemberBody<'a> {
 }
 
 fn member_body(body: &Body) -> rusqlite::Result<String> {
-    let Body::Member { user, user_id, change, role, reason } = body else {
+    let Body::Member { user, user_id, change, role, reason, until: _ } = body else {
         return Ok(String::new());
     };
     let body = MemberBody {
@@ -439,9 +440,9 @@ fn entry(row: &Row<'_>, names: &mut Names) -> rusqlite::Result<Entry> {
         MESSAGE => {
             let reply_to = unsigned(6, row.get(6)?)?;
             Body::Message(Message {
-                text: Text::trusted(row.get_ref(8)?.as_str()?),
                 reply_to: (reply_to != 0).then_some(Seq(reply_to)),
                 action: row.get::<_, i64>(7)? & ACTION != 0,
+                ..Message::new(Text::trusted(row.get_ref(8)?.as_str()?))
             })
         }
         MEMBER => parse_member(row.get_ref(9)?.as_str()?)?,
@@ -465,6 +466,7 @@ fn parse_member(json: &str) -> rusqlite::Result<Body> {
         change,
         role: body.role.map(|word| role(9, word)).transpose()?,
         reason: body.reason.map(|reason| Line::trusted(&*reason)),
+        until: None,
     })
 }
 

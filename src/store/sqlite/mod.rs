@@ -16,7 +16,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::model::{Anchor, Entry, RoomId, Seq, Time, UserId};
 use crate::store::{
-    Account, Most, Reading, Settled, Store, StoredMember, StoredMembership, StoredPage, StoredRoom, WriteQueue,
+    Account, Act, Hash, Hits, Most, Reading, Search, Settled, Standing, Store, StoredInvitation, StoredMember,
+    StoredMembership, StoredPage, StoredRoom, StoredToken, Unread, WriteQueue,
 };
 
 mod accounts;
@@ -284,8 +285,40 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |conn| rooms::members(conn, room, &after, limit)))
     }
 
-    fn memberships(&self, user: UserId) -> Reading<'_, Vec<StoredMembership>> {
+    fn memberships(&self, user: UserId, _blocked: Vec<UserId>) -> Reading<'_, Vec<StoredMembership>> {
         Box::pin(self.readers.read(move |conn| rooms::memberships(conn, user)))
+    }
+
+    fn unread(&self, _room: RoomId, _read: Seq, _user: UserId, _not_by: Vec<UserId>) -> Reading<'_, Unread> {
+        Box::pin(async { Ok(Unread::default()) })
+    }
+
+    fn first_since(&self, _room: RoomId, _time: Time) -> Reading<'_, Seq> {
+        Box::pin(async { Ok(Seq(1)) })
+    }
+
+    fn search(&self, _search: Search) -> Reading<'_, Hits> {
+        Box::pin(async { Ok(Hits::default()) })
+    }
+
+    fn token(&self, _hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn tokens(&self, _user: UserId) -> Reading<'_, Vec<StoredToken>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn invitations(&self) -> Reading<'_, Vec<StoredInvitation>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn acts(&self, _room: Option<RoomId>, _before: Option<u64>, _limit: usize) -> Reading<'_, Vec<(u64, Act)>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn standing(&self) -> Reading<'_, Standing> {
+        Box::pin(async { Ok(Standing::default()) })
     }
 
     fn account(&self, folded: &str) -> Reading<'_, Option<Account>> {

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::model::{Epoch, RoomId, RoomKind, RoomName, RoomRole, Seq, UserId, Username};
+use crate::model::{Epoch, Line, RoomId, RoomKind, RoomName, RoomRole, Seq, Settings, UserId, Username};
 use crate::store::sqlite::log::{self, damaged, unsigned};
-use crate::store::{Created, NewRoom, StoredMember, StoredMembership, StoredRoom};
+use crate::store::{Created, NewRoom, Seat, StoredMember, StoredMembership, StoredRoom, Unread};
 
 pub(super) const SELECT_MEMBERS: &str = "SELECT accounts.id, accounts.name, accounts.folded, members.role \
     FROM members JOIN accounts ON accounts.id = members.user \
@@ -39,15 +39,23 @@ pub(super) fn all(conn: &Connection) -> rusqlite::Result<Vec<StoredRoom>> {
         rooms.push(StoredRoom {
             id,
             name: RoomName::trusted(row.get_ref(1)?.as_str()?),
-            kind: RoomKind::parse(&kind).ok_or_else(|| damaged(2, format!("the kind {kind:?}")))?,
-            topic: row.get(3)?,
+            settings: Settings {
+                kind: RoomKind::parse(&kind).ok_or_else(|| damaged(2, format!("the kind {kind:?}")))?,
+                topic: Line::trusted(row.get_ref(3)?.as_str()?),
+                ..Settings::default()
+            },
             epoch: Epoch(row.get(4)?),
             first: Seq(unsigned(5, row.get(5)?)?),
             head: Seq(log::head(conn, id)?.unwrap_or_default().seq),
+            heir: None,
+            sides: None,
             members: Vec::new(),
+            bans: Vec::new(),
+            mutes: Vec::new(),
+            invited: Vec::new(),
         });
     }
-    let mut select = conn.prepare("SELECT room, user, role FROM members ORDER BY room, user")?;
+    let mut select = conn.prepare("SELECT room, user, role, joined FROM members ORDER BY room, user")?;
     let mut rows = select.query([])?;
     let mut at = 0;
     while let Some(row) = rows.next()? {
@@ -56,7 +64,11 @@ pub(super) fn all(conn: &Connection) -> rusqlite::Result<Vec<StoredRoom>> {
             at += 1;
         }
         if let Some(room) = rooms.get_mut(at).filter(|room| room.id == id) {
-            room.members.push((UserId(row.get(1)?), log::role(2, row.get_ref(2)?.as_str()?)?));
+            room.members.push(Seat {
+                user: UserId(row.get(1)?),
+                role: log::role(2, row.get_ref(2)?.as_str()?)?,
+                joined: Seq(unsigned(3, row.get(3)?)?),
+            });
         }
     }
     Ok(rooms)
@@ -82,6 +94,7 @@ pub(super) fn members(
             user: UserId(row.get(0)?),
             name: Username::trusted(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?),
             role: log::role(3, row.get_ref(3)?.as_str()?)?,
+            seen: None,
         });
     }
     Ok(members)
@@ -99,7 +112,8 @@ pub(super) fn memberships(conn: &Connection, user: UserId) -> rusqlite::Result<V
             room,
             role: log::role(1, row.get_ref(1)?.as_str()?)?,
             read,
-            unread: u64::try_from(unread).unwrap_or(0),
+            unread: Unread { messages: u64::try_from(unread).unwrap_or(0), mentions: 0 },
+            closed: Seq::ZERO,
         });
     }
     Ok(memberships)

@@ -388,6 +388,7 @@ fn store(
             },
             Write::CreateRoom(room, _) => Fate::Room(rooms::create(conn, room)?),
             Write::CreateAccount(account, _) => Fate::Account(accounts::create(conn, account)?),
+            Write::Change(..) => Fate::Changed(0),
         });
         // Those behind it in this batch must not pass it.
         if let (Write::Append(append), Some(Fate::Failed(error))) = (&queued.write, fates.last())

@@ -1,0 +1,5 @@
+//! What is searched for.
+
+/// A query.
+#[derive(Clone, Debug, Default)]
+pub struct Query;
