@@ -2,12 +2,15 @@
 
 pub mod entry;
 pub mod id;
+pub mod mention;
 pub mod name;
 pub mod role;
 pub mod room;
 pub mod text;
 pub mod time;
 pub mod user;
+#[cfg(feature = "server")]
+pub mod words;
 
 pub use entry::{Anchor, Body, Entry, MemberChange, Message};
 pub use id::{RoomId, Seq, UserId};
