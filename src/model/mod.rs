@@ -4,6 +4,8 @@ pub mod entry;
 pub mod id;
 pub mod mention;
 pub mod name;
+#[cfg(feature = "server")]
+pub mod query;
 pub mod role;
 pub mod room;
 pub mod text;
