@@ -1,16 +1,19 @@
 //! What every store does with a batch: remember which generation a room has come to, and tell everybody the outcome.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::model::{Entry, RoomId, Seq, Time, UserId};
-use crate::store::{Created, Outcome, Queued, Settled, StoreError, Unmet, Write};
+use crate::model::{Body, Entry, RoomId, Seq, Time, UserId};
+use crate::store::{Append, Created, Outcome, Queued, Settled, StoreError, Unmet, Write};
 
 /// What became of one write of a batch, before anybody is told.
 pub(super) enum Fate {
     /// The append got this number and time.
     Appended(Seq, Time),
+    /// The same, and it is a message that mentions these members.
+    Mentioning(Seq, Time, Box<[Arc<str>]>),
     /// The append was there already.
     Duplicate(Seq, Time),
     /// The room was made or not.
@@ -77,14 +80,15 @@ pub(super) fn settle(
         let fate = fates.next().unwrap_or_else(|| Fate::Failed(defect()));
         match write {
             Write::Append(append) => {
+                let Append { author, from, mut body, .. } = append;
                 let outcome = match fate {
-                    Fate::Appended(seq, time) => Outcome::Appended(Entry {
-                        seq,
-                        time,
-                        author: append.author,
-                        from: append.from,
-                        body: append.body,
-                    }),
+                    Fate::Appended(seq, time) => Outcome::Appended(Entry { seq, time, author, from, body }),
+                    Fate::Mentioning(seq, time, mentions) => {
+                        if let Body::Message(message) = &mut body {
+                            message.mentions = mentions;
+                        }
+                        Outcome::Appended(Entry { seq, time, author, from, body })
+                    }
                     Fate::Duplicate(seq, time) => Outcome::Duplicate { seq, time },
                     Fate::Failed(error) => Outcome::Failed { generation: generations.required(append.room), error },
                     Fate::Unmet(unmet) => Outcome::Unmet(unmet),

@@ -21,18 +21,30 @@ use crate::store::{
 };
 
 mod accounts;
+mod acts;
+mod append;
+mod change;
+mod erase;
 mod error;
+mod index;
 mod inspect;
 mod keeper;
 mod lock;
 mod log;
+mod members;
+mod mentions;
 mod migrate;
 mod nonces;
+mod reactions;
 mod readers;
 mod rooms;
+mod rows;
 mod seams;
+mod search;
+mod targets;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod writer;
 
 pub use error::OpenError;
@@ -131,6 +143,7 @@ impl SqliteStore {
         if let Some(found) = found {
             begin(&conn, &marker, found.unclean.as_deref(), &seams).map_err(failed)?;
         }
+        index::prepare(&conn).map_err(failed)?;
         let secret = rooms::meta(&conn, "secret").map_err(failed)?;
         let secret = secret.ok_or_else(|| OpenError::damaged(&path, "it has no secret"))?;
         conn.pragma_update(None, "synchronous", synchronous(options.durability)).map_err(failed)?;
@@ -145,9 +158,13 @@ impl SqliteStore {
         let keeping_turn = Arc::clone(&turn);
         let keeping = Arc::new(AtomicBool::new(false));
         let kept = Arc::clone(&keeping);
+        let erased = Arc::new(AtomicBool::new(false));
+        let to_forget = Arc::clone(&erased);
         let thread = thread::Builder::new()
             .name("snakk-keeper".into())
-            .spawn(move || keeper::run(&name, options.durability, &keeping_turn, &kept, &tasks, &stale_keys))
+            .spawn(move || {
+                keeper::run(&name, options.durability, &keeping_turn, &kept, &to_forget, &tasks, &stale_keys)
+            })
             .inspect_err(|_| readers.close());
         threads.push(thread.map_err(cannot)?);
 
@@ -169,6 +186,7 @@ impl SqliteStore {
             keeper,
             turn,
             keeping,
+            erased,
             stale,
             commits: Arc::clone(&commits),
             closed: closing,
@@ -227,7 +245,7 @@ fn synchronous(durability: Durability) -> &'static str {
 fn connect_writer(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(writer::BUSY_WAIT)?;
-    conn.set_prepared_statement_cache_capacity(64);
+    conn.set_prepared_statement_cache_capacity(128);
     conn.pragma_update(None, "synchronous", synchronous(durability))?;
     // What is deleted shall be gone.
     conn.pragma_update(None, "secure_delete", true)?;
@@ -242,10 +260,12 @@ fn connect_writer(path: &Path, durability: Durability) -> rusqlite::Result<Conne
 
 /// A connection that may not write.
 fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut conn =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(writer::BUSY_WAIT)?;
-    conn.set_prepared_statement_cache_capacity(64);
+    conn.set_prepared_statement_cache_capacity(128);
     conn.pragma_update(None, "query_only", true)?;
+    search::watch(&mut conn)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     Ok(conn)
 }
@@ -277,7 +297,7 @@ impl Store for SqliteStore {
 
     fn posted(&self, author: UserId, room: RoomId, nonce: &str) -> Reading<'_, Option<(Seq, Time)>> {
         let nonce = nonce.to_owned();
-        Box::pin(self.readers.read(move |conn| log::posted(conn, author, room, &nonce)))
+        Box::pin(self.readers.read(move |conn| append::posted(conn, author, room, &nonce)))
     }
 
     fn members(&self, room: RoomId, after: &str, limit: usize) -> Reading<'_, Vec<StoredMember>> {
@@ -285,20 +305,20 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |conn| rooms::members(conn, room, &after, limit)))
     }
 
-    fn memberships(&self, user: UserId, _blocked: Vec<UserId>) -> Reading<'_, Vec<StoredMembership>> {
-        Box::pin(self.readers.read(move |conn| rooms::memberships(conn, user)))
+    fn memberships(&self, user: UserId, blocked: Vec<UserId>) -> Reading<'_, Vec<StoredMembership>> {
+        Box::pin(self.readers.read(move |conn| rooms::memberships(conn, user, blocked)))
     }
 
-    fn unread(&self, _room: RoomId, _read: Seq, _user: UserId, _not_by: Vec<UserId>) -> Reading<'_, Unread> {
-        Box::pin(async { Ok(Unread::default()) })
+    fn unread(&self, room: RoomId, read: Seq, user: UserId, not_by: Vec<UserId>) -> Reading<'_, Unread> {
+        Box::pin(self.readers.read(move |conn| unread::count(conn, room, read, user, &not_by)))
     }
 
-    fn first_since(&self, _room: RoomId, _time: Time) -> Reading<'_, Seq> {
-        Box::pin(async { Ok(Seq(1)) })
+    fn first_since(&self, room: RoomId, time: Time) -> Reading<'_, Seq> {
+        Box::pin(self.readers.read(move |conn| log::first_since(conn, room, time)))
     }
 
-    fn search(&self, _search: Search) -> Reading<'_, Hits> {
-        Box::pin(async { Ok(Hits::default()) })
+    fn search(&self, search: Search) -> Reading<'_, Hits> {
+        Box::pin(self.readers.read(move |conn| search::search(conn, &search)))
     }
 
     fn token(&self, _hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
@@ -313,8 +333,8 @@ impl Store for SqliteStore {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn acts(&self, _room: Option<RoomId>, _before: Option<u64>, _limit: usize) -> Reading<'_, Vec<(u64, Act)>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn acts(&self, room: Option<RoomId>, before: Option<u64>, limit: usize) -> Reading<'_, Vec<(u64, Act)>> {
+        Box::pin(self.readers.read(move |conn| acts::list(conn, room, before, limit)))
     }
 
     fn standing(&self) -> Reading<'_, Standing> {

@@ -2,14 +2,15 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::model::{Epoch, Line, RoomId, RoomKind, RoomName, RoomRole, Seq, Settings, UserId, Username};
+use crate::model::{Epoch, Line, RoomChange, RoomId, RoomKind, RoomName, RoomRole, Seq, Settings, UserId, Username};
 use crate::store::sqlite::log::{self, damaged, unsigned};
-use crate::store::{Created, NewRoom, Seat, StoredMember, StoredMembership, StoredRoom, Unread};
+use crate::store::sqlite::unread;
+use crate::store::{Created, NewRoom, Seat, StoredMember, StoredMembership, StoredRoom};
 
 pub(super) const SELECT_MEMBERS: &str = "SELECT accounts.id, accounts.name, accounts.folded, members.role \
     FROM members JOIN accounts ON accounts.id = members.user \
     WHERE members.room = ?1 AND accounts.folded > ?2 ORDER BY accounts.folded LIMIT ?3";
-pub(super) const SELECT_MEMBERSHIPS: &str = "SELECT room, role, read, own FROM members WHERE user = ?1";
+pub(super) const SELECT_MEMBERSHIPS: &str = "SELECT room, role, read FROM members WHERE user = ?1";
 
 /// Makes a room, and its owner a member.
 pub(super) fn create(conn: &Connection, room: &NewRoom) -> rusqlite::Result<Created<RoomId>> {
@@ -21,8 +22,8 @@ pub(super) fn create(conn: &Connection, room: &NewRoom) -> rusqlite::Result<Crea
         conn.prepare_cached("INSERT INTO rooms (name, kind, topic, epoch, created) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     let id = insert.insert((room.name.as_str(), room.kind.as_str(), &*room.topic, &*room.epoch.0, room.time.0))?;
     if let Some(owner) = room.owner.filter(|owner| !owner.is_guest()) {
-        let mut insert = conn
-            .prepare_cached("INSERT INTO members (room, user, role, joined, read, own) VALUES (?1, ?2, ?3, 0, 0, 0)")?;
+        let mut insert =
+            conn.prepare_cached("INSERT INTO members (room, user, role, joined, read) VALUES (?1, ?2, ?3, 0, 0)")?;
         insert.execute((id, owner.0, RoomRole::Owner.as_str()))?;
     }
     Ok(Created::New(RoomId(id)))
@@ -74,6 +75,16 @@ pub(super) fn all(conn: &Connection) -> rusqlite::Result<Vec<StoredRoom>> {
     Ok(rooms)
 }
 
+/// What follows from an entry that changes what a room is.
+pub(super) fn room_changed(_conn: &Connection, _room: RoomId, _change: &RoomChange) -> rusqlite::Result<()> {
+    Ok(())
+}
+
+/// What follows from an entry that changes a room's topic.
+pub(super) fn topic_changed(_conn: &Connection, _room: RoomId, _topic: &Line) -> rusqlite::Result<()> {
+    Ok(())
+}
+
 /// Gives every room a new epoch.
 pub(super) fn renew_epochs(conn: &Connection) -> rusqlite::Result<usize> {
     conn.execute("UPDATE rooms SET epoch = lower(hex(randomblob(8)))", [])
@@ -101,18 +112,22 @@ pub(super) fn members(
 }
 
 /// See [`Store::memberships`](crate::store::Store::memberships).
-pub(super) fn memberships(conn: &Connection, user: UserId) -> rusqlite::Result<Vec<StoredMembership>> {
+pub(super) fn memberships(
+    conn: &Connection,
+    user: UserId,
+    mut not_by: Vec<UserId>,
+) -> rusqlite::Result<Vec<StoredMembership>> {
+    not_by.push(user);
     let mut select = conn.prepare_cached(SELECT_MEMBERSHIPS)?;
     let mut rows = select.query([user.0])?;
     let mut memberships = Vec::new();
     while let Some(row) = rows.next()? {
         let (room, read) = (RoomId(row.get(0)?), Seq(unsigned(2, row.get(2)?)?));
-        let unread = log::messages_behind(conn, room, read)? - row.get::<_, i64>(3)?;
         memberships.push(StoredMembership {
             room,
             role: log::role(1, row.get_ref(1)?.as_str()?)?,
             read,
-            unread: Unread { messages: u64::try_from(unread).unwrap_or(0), mentions: 0 },
+            unread: unread::count(conn, room, read, user, &not_by)?,
             closed: Seq::ZERO,
         });
     }
