@@ -16,6 +16,7 @@ mod room;
 mod rooms;
 mod service;
 mod session;
+mod standing;
 mod throttle;
 
 pub use follow::{Entries, Round};
