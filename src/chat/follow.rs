@@ -294,9 +294,7 @@ impl Session {
             Form::Encoded => {
                 follow.cursor = last;
                 let segment = Segment::encode(&follow.name, &entries);
-                if let Some(name) = segment.room_after() {
-                    follow.name = name.clone();
-                }
+                follow.name = segment.room_after().clone();
                 let chunks = vec![segment.slice(entries[0].seq.before(), last)];
                 Some(Round { entries: Entries::Encoded(chunks), ..Round::default() })
             }

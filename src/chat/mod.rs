@@ -18,6 +18,7 @@ mod service;
 mod session;
 mod standing;
 mod throttle;
+mod upkeep;
 
 pub use follow::{Entries, Round};
 pub use limits::{Creation, Limits, Options, Registration};

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::chat::room::{Room, changes_state, cost};
 use crate::chat::service::Chat;
+use crate::chat::upkeep;
 use crate::chat::session::{Posting, Session, Waiter, unavailable};
 use crate::model::{Body, Entry, RoomId, Seq, Text};
 use crate::protocol::encoded::Segment;
@@ -50,13 +51,21 @@ impl Publisher {
         Publisher { chat, settled, kept: VecDeque::new(), kept_bytes: 0, places: HashMap::new() }
     }
 
-    /// Publishes until the store is closed.
+    /// Publishes until the store is closed, and meanwhile tidies up.
     ///
     /// # Cancel safety
     /// Each batch is published in one step, without an await.
     pub async fn run(mut self) {
-        while let Some(batch) = self.settled.recv().await {
-            self.publish(batch);
+        let upkeep = upkeep::run(Arc::clone(&self.chat));
+        let publish = async {
+            while let Some(batch) = self.settled.recv().await {
+                self.publish(batch);
+            }
+        };
+        tokio::select! {
+            biased;
+            () = publish => {}
+            () = upkeep => {}
         }
     }
 

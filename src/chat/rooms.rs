@@ -113,6 +113,11 @@ impl Rooms {
         self.table().direct.get(&user).map(|mine| mine.values().cloned().collect()).unwrap_or_default()
     }
 
+    /// All direct conversations.
+    pub(crate) fn all_direct(&self) -> Vec<Arc<Room>> {
+        self.table().by_id.values().filter(|room| room.is_direct()).cloned().collect()
+    }
+
     /// All users who are in direct conversations as guests.
     pub(crate) fn guests_in_direct(&self) -> Vec<UserId> {
         self.table().direct.keys().copied().filter(|user| user.is_guest()).collect()

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::chat::flood::Rate;
 use crate::chat::limits::Options;
 use crate::chat::online::{Online, Person, Status};
 use crate::chat::password::Passwords;
 use crate::chat::publish::Publisher;
+use crate::chat::requests::direct;
 use crate::chat::room::Room;
 use crate::chat::rooms::Rooms;
 use crate::chat::session::{Origin, Session, unavailable};
@@ -38,6 +39,8 @@ pub struct Chat {
     pub(super) attempts: Attempts,
     pub(super) registrations: Registrations,
     pub(super) standing: Standing,
+    /// There is something to tidy up.
+    pub(super) upkeep: Notify,
     pub(super) started: Instant,
     stamps: AtomicU64,
 }
@@ -64,12 +67,17 @@ impl Chat {
             attempts: Attempts::default(),
             registrations: Registrations::default(),
             standing: Standing::default(),
+            upkeep: Notify::new(),
             started: Instant::now(),
             stamps: AtomicU64::new(0),
         });
         chat.standing.load(chat.store.standing().await?);
         for stored in chat.store.rooms().await? {
-            chat.rooms.add(Room::new(stored));
+            let sides = stored.sides.clone();
+            let room = chat.rooms.add(Room::new(stored));
+            if let Some(sides) = sides {
+                direct::seat(&chat, &room, &sides);
+            }
         }
         for name in &chat.options.default_rooms {
             if chat.rooms.named(name).is_none() {

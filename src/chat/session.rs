@@ -19,8 +19,8 @@ use crate::chat::outbox::{Answered, MOST_WAITING, Outbox, Ticket};
 use crate::chat::requests;
 use crate::chat::service::Chat;
 use crate::chat::throttle;
-use crate::model::{RoomId, Seq, UserId};
-use crate::protocol::{Answer, Ask, Code, Hint, Refusal, Response};
+use crate::model::{Line, RoomId, Seq, UserId};
+use crate::protocol::{Answer, Ask, Code, Hint, Refusal};
 use crate::store::{Outcome, Unmet};
 
 /// One conversation: who is logged in, what waits to be answered, and a cursor for each followed room.
@@ -61,6 +61,8 @@ pub(super) struct Inner {
     viewer: Option<UserId>,
     /// What whoever was logged in last has left of what it may send.
     floods: Option<Arc<Mutex<Floods>>>,
+    /// What the peer calls itself.
+    pub(super) client: Option<Line>,
     /// Requests that came too late to be done.
     refused: usize,
     /// Which followed room is served first next time.
@@ -167,6 +169,7 @@ impl Session {
                 held: Held::Nothing,
                 viewer: None,
                 floods: None,
+                client: None,
                 refused: 0,
                 turn: 0,
                 flood: Bucket::default(),
@@ -184,6 +187,11 @@ impl Session {
 
     pub(super) fn form(&self) -> Form {
         self.inner().form
+    }
+
+    /// The peer says what it is.
+    pub(super) fn set_client(&self, client: Line) {
+        self.inner().client = Some(client);
     }
 
     /// Whether somebody is logged in.

@@ -332,6 +332,10 @@ impl Store for MemoryStore {
         Box::pin(async { Ok(Hits::default()) })
     }
 
+    fn user(&self, _user: UserId) -> Reading<'_, Option<Account>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn token(&self, _hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
         Box::pin(async { Ok(None) })
     }

@@ -148,6 +148,11 @@ impl State {
         self.members.iter().filter_map(|(user, member)| Some((*user, member.guest.as_ref()?, member.role)))
     }
 
+    /// All members.
+    pub(crate) fn everybody(&self) -> Vec<UserId> {
+        self.members.keys().copied().collect()
+    }
+
     /// The members who keep order, to be told of what is not right.
     pub(crate) fn moderators(&self) -> impl Iterator<Item = UserId> {
         self.members.iter().filter(|(_, member)| member.role >= RoomRole::Moderator).map(|(user, _)| *user)

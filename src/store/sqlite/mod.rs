@@ -301,6 +301,10 @@ impl Store for SqliteStore {
         Box::pin(async { Ok(Hits::default()) })
     }
 
+    fn user(&self, _user: UserId) -> Reading<'_, Option<Account>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn token(&self, _hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
         Box::pin(async { Ok(None) })
     }
