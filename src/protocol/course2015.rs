@@ -291,7 +291,7 @@ mod tests {
     use crate::model::{Body, Line, Seq};
     use crate::protocol::course::tests::{Noon, named, presence, said};
     use crate::protocol::json::tests::lines;
-    use crate::protocol::response::{Entered, NameLine, Page};
+    use crate::protocol::response::{Entered, Page};
 
     fn dialect(options: CourseOptions) -> Course2015 {
         Course2015::new(options, Arc::new(Noon), TimeZone::UTC)

@@ -156,4 +156,4 @@ fn status(online: bool, away: bool) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
