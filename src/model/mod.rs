@@ -2,6 +2,7 @@
 
 pub mod entry;
 pub mod id;
+pub mod mention;
 pub mod name;
 #[cfg(feature = "server")]
 pub mod query;
@@ -10,6 +11,8 @@ pub mod room;
 pub mod text;
 pub mod time;
 pub mod user;
+#[cfg(feature = "server")]
+pub mod words;
 
 pub use entry::{Anchor, Body, Entry, MemberChange, Message, Reaction, RoomChange};
 pub use id::{RoomId, Seq, UserId};
