@@ -381,7 +381,7 @@ fn store(
                 Fate::Failed(StoreError::Behind)
             }
             Write::Append(append) => match appender.append(append)? {
-                Added::New(seq, time) => Fate::Appended(seq, time),
+                Added::New(seq, time) => Fate::Appended(seq, time, Box::default()),
                 Added::Duplicate(seq, time) => Fate::Duplicate(seq, time),
                 Added::NoRoom => Fate::Failed(StoreError::unavailable("there is no such room")),
                 Added::Full => Fate::Failed(StoreError::unavailable("the room's log is full")),
