@@ -1,16 +1,17 @@
 //! What every store does with a batch: remember which generation a room has come to, and tell everybody the outcome.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::model::{Entry, RoomId, Seq, Time, UserId};
+use crate::model::{Body, Entry, RoomId, Seq, Time, UserId};
 use crate::store::{Created, Outcome, Queued, Settled, StoreError, Unmet, Write};
 
 /// What became of one write of a batch, before anybody is told.
 pub(super) enum Fate {
-    /// The append got this number and time.
-    Appended(Seq, Time),
+    /// The append got this number and time, and mentions these.
+    Appended(Seq, Time, Box<[Arc<str>]>),
     /// The append was there already.
     Duplicate(Seq, Time),
     /// The room was made or not.
@@ -78,13 +79,13 @@ pub(super) fn settle(
         match write {
             Write::Append(append) => {
                 let outcome = match fate {
-                    Fate::Appended(seq, time) => Outcome::Appended(Entry {
-                        seq,
-                        time,
-                        author: append.author,
-                        from: append.from,
-                        body: append.body,
-                    }),
+                    Fate::Appended(seq, time, mentions) => {
+                        let mut body = append.body;
+                        if let Body::Message(message) = &mut body {
+                            message.mentions = mentions;
+                        }
+                        Outcome::Appended(Entry { seq, time, author: append.author, from: append.from, body })
+                    }
                     Fate::Duplicate(seq, time) => Outcome::Duplicate { seq, time },
                     Fate::Failed(error) => Outcome::Failed { generation: generations.required(append.room), error },
                     Fate::Unmet(unmet) => Outcome::Unmet(unmet),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Anchor, Body, Entry, Line, MemberChange, Message, RoomId, RoomRole, Seq, Text, Time, UserId};
 use crate::store::page::{Page, halves};
+use crate::store::sqlite::{members, rooms};
 use crate::store::{Append, Most, StoredPage};
 
 /// An entry's id is its room's number and, in this many bits, its own.
@@ -64,6 +65,11 @@ impl Heads {
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
+
+    /// The room is gone.
+    pub(super) fn forget(&mut self, room: RoomId) {
+        self.0.remove(&room);
+    }
 }
 
 /// What an author posted to a room with that nonce.
@@ -95,19 +101,16 @@ pub(super) struct Appender<'a> {
     heads: &'a mut Heads,
     insert: CachedStatement<'a>,
     insert_nonce: Option<CachedStatement<'a>>,
-    /// How many messages accounts have written in a room since their membership was last brought up to date.
-    own: HashMap<(RoomId, UserId), i64>,
 }
 
 impl<'a> Appender<'a> {
     pub(super) fn new(conn: &'a Connection, heads: &'a mut Heads) -> rusqlite::Result<Appender<'a>> {
-        Ok(Appender {
-            conn,
-            heads,
-            insert: conn.prepare_cached(INSERT_ENTRY)?,
-            insert_nonce: None,
-            own: HashMap::new(),
-        })
+        Ok(Appender { conn, heads, insert: conn.prepare_cached(INSERT_ENTRY)?, insert_nonce: None })
+    }
+
+    /// The room is gone.
+    pub(super) fn forget(&mut self, room: RoomId) {
+        self.heads.forget(room);
     }
 
     /// Adds an entry and what follows from it.
@@ -164,57 +167,13 @@ impl<'a> Appender<'a> {
             columns.body.as_str(),
         ))?;
         *head = Head { seq: seq.0, messages, time };
-        if let Body::Member { user_id, change, role, .. } = &append.body {
-            self.change_member(append.room, *user_id, *change, *role, number)?;
-        } else if is_message && !append.author.is_guest() {
-            *self.own.entry((append.room, append.author)).or_default() += 1;
-        }
-        Ok(Added::New(seq, Time(time)))
-    }
-
-    /// Brings the memberships up to date, before the commit.
-    pub(super) fn finish(mut self) -> rusqlite::Result<()> {
-        for ((room, user), count) in std::mem::take(&mut self.own) {
-            self.count_own(room, user, count)?;
-        }
-        Ok(())
-    }
-
-    fn count_own(&self, room: RoomId, user: UserId, count: i64) -> rusqlite::Result<()> {
-        let mut update = self.conn.prepare_cached("UPDATE members SET own = own + ?3 WHERE room = ?1 AND user = ?2")?;
-        update.execute((room.0, user.0, count)).map(|_| ())
-    }
-
-    fn change_member(
-        &mut self,
-        room: RoomId,
-        user: UserId,
-        change: MemberChange,
-        role: Option<RoomRole>,
-        seq: i64,
-    ) -> rusqlite::Result<()> {
-        if user.is_guest() {
-            return Ok(());
-        }
-        if let Some(count) = self.own.remove(&(room, user)) {
-            self.count_own(room, user, count)?;
-        }
-        match change {
-            MemberChange::Join => {
-                let role = role.unwrap_or(RoomRole::Member).as_str();
-                let mut insert = self.conn.prepare_cached(
-                    "INSERT INTO members (room, user, role, joined, read, own) VALUES (?1, ?2, ?3, ?4, ?4, 0) \
-                     ON CONFLICT DO UPDATE SET role = excluded.role",
-                )?;
-                insert.execute((room.0, user.0, role, seq))?;
-            }
-            MemberChange::Leave => {
-                let mut delete = self.conn.prepare_cached("DELETE FROM members WHERE room = ?1 AND user = ?2")?;
-                delete.execute((room.0, user.0))?;
-            }
+        match &append.body {
+            Body::Member { .. } => members::member_changed(self.conn, append.room, &append.body, seq)?,
+            Body::Room(change) => rooms::room_changed(self.conn, append.room, change)?,
+            Body::Topic { topic } => rooms::topic_changed(self.conn, append.room, topic)?,
             _ => {}
         }
-        Ok(())
+        Ok(Added::New(seq, Time(time)))
     }
 }
 
@@ -404,22 +363,6 @@ fn find(conn: &Connection, room: RoomId, count: i64, low: Seq, high: Seq) -> rus
     }
     let found = at(Seq(low)).optional()?;
     Ok(found.filter(|(here, kind)| *here == count && *kind == MESSAGE).map(|_| Seq(low)))
-}
-
-/// How many messages of a room stand behind an entry.
-pub(super) fn messages_behind(conn: &Connection, room: RoomId, read: Seq) -> rusqlite::Result<i64> {
-    let Some(head) = head(conn, room)? else {
-        return Ok(0);
-    };
-    let mut select = conn.prepare_cached(SELECT_UP)?;
-    // The entry itself, or where retention has cut it off, the first that is left.
-    let read = select
-        .query_row((id(room, read), id(room, Seq(MAX_SEQ))), |row| {
-            let (here, messages, kind): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(5)?);
-            Ok(if seq(here) == read { messages } else { messages - i64::from(kind == MESSAGE) })
-        })
-        .optional()?;
-    Ok((head.messages - read.unwrap_or(head.messages)).max(0))
 }
 
 /// The last name that was read: in most logs the next one is the same, and is shared.

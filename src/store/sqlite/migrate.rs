@@ -12,7 +12,8 @@ use crate::store::sqlite::inspect::{APPLICATION_ID, beside};
 use crate::store::sqlite::lock::Lock;
 
 /// All migrations. The n-th one leads from format n - 1 to format n. Only ever added to.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/0001_first.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("../../../migrations/0001_first.sql"), include_str!("../../../migrations/0002_whole_protocol.sql")];
 
 /// The number of the last one.
 pub(super) fn newest(migrations: &[&str]) -> i64 {

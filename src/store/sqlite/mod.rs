@@ -21,18 +21,26 @@ use crate::store::{
 };
 
 mod accounts;
+mod acts;
+mod change;
 mod error;
 mod inspect;
+mod invitations;
 mod keeper;
 mod lock;
 mod log;
+mod members;
 mod migrate;
+mod moments;
 mod nonces;
 mod readers;
 mod rooms;
 mod seams;
+mod standing;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod unread;
 mod writer;
 
 pub use error::OpenError;
@@ -282,15 +290,15 @@ impl Store for SqliteStore {
 
     fn members(&self, room: RoomId, after: &str, limit: usize) -> Reading<'_, Vec<StoredMember>> {
         let after = after.to_owned();
-        Box::pin(self.readers.read(move |conn| rooms::members(conn, room, &after, limit)))
+        Box::pin(self.readers.read(move |conn| members::members(conn, room, &after, limit)))
     }
 
-    fn memberships(&self, user: UserId, _blocked: Vec<UserId>) -> Reading<'_, Vec<StoredMembership>> {
-        Box::pin(self.readers.read(move |conn| rooms::memberships(conn, user)))
+    fn memberships(&self, user: UserId, blocked: Vec<UserId>) -> Reading<'_, Vec<StoredMembership>> {
+        Box::pin(self.readers.read(move |conn| members::memberships(conn, user, &blocked)))
     }
 
-    fn unread(&self, _room: RoomId, _read: Seq, _user: UserId, _not_by: Vec<UserId>) -> Reading<'_, Unread> {
-        Box::pin(async { Ok(Unread::default()) })
+    fn unread(&self, room: RoomId, read: Seq, user: UserId, not_by: Vec<UserId>) -> Reading<'_, Unread> {
+        Box::pin(self.readers.read(move |conn| unread::count(conn, room, read, user, &not_by)))
     }
 
     fn first_since(&self, _room: RoomId, _time: Time) -> Reading<'_, Seq> {
@@ -301,28 +309,28 @@ impl Store for SqliteStore {
         Box::pin(async { Ok(Hits::default()) })
     }
 
-    fn user(&self, _user: UserId) -> Reading<'_, Option<Account>> {
-        Box::pin(async { Ok(None) })
+    fn user(&self, user: UserId) -> Reading<'_, Option<Account>> {
+        Box::pin(self.readers.read(move |conn| accounts::by_id(conn, user)))
     }
 
-    fn token(&self, _hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
-        Box::pin(async { Ok(None) })
+    fn token(&self, hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
+        Box::pin(self.readers.read(move |conn| tokens::by_hash(conn, &hash)))
     }
 
-    fn tokens(&self, _user: UserId) -> Reading<'_, Vec<StoredToken>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn tokens(&self, user: UserId) -> Reading<'_, Vec<StoredToken>> {
+        Box::pin(self.readers.read(move |conn| tokens::of(conn, user)))
     }
 
     fn invitations(&self) -> Reading<'_, Vec<StoredInvitation>> {
-        Box::pin(async { Ok(Vec::new()) })
+        Box::pin(self.readers.read(invitations::all))
     }
 
-    fn acts(&self, _room: Option<RoomId>, _before: Option<u64>, _limit: usize) -> Reading<'_, Vec<(u64, Act)>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn acts(&self, room: Option<RoomId>, before: Option<u64>, limit: usize) -> Reading<'_, Vec<(u64, Act)>> {
+        Box::pin(self.readers.read(move |conn| acts::list(conn, room, before, limit)))
     }
 
     fn standing(&self) -> Reading<'_, Standing> {
-        Box::pin(async { Ok(Standing::default()) })
+        Box::pin(self.readers.read(standing::standing))
     }
 
     fn account(&self, folded: &str) -> Reading<'_, Option<Account>> {

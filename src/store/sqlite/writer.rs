@@ -19,8 +19,8 @@ use crate::store::sqlite::keeper::Task;
 use crate::store::sqlite::lock::{FileId, Lock};
 use crate::store::sqlite::log::{Added, Appender, Heads};
 use crate::store::sqlite::readers::Readers;
-use crate::store::sqlite::{Durability, Seams, accounts, connect_writer, nonces, rooms};
-use crate::store::{Queued, Settled, StoreError, Write, WriteQueue};
+use crate::store::sqlite::{Durability, Seams, accounts, change, connect_writer, nonces, rooms};
+use crate::store::{Change, Queued, Settled, StoreError, Write, WriteQueue};
 
 /// From so many pages on (12 MiB), the keeper is asked to bring the log back into the database. Most pages are written
 /// again and again, and brought back once: the fewer times this is done, the less there is to write.
@@ -381,14 +381,19 @@ fn store(
                 Fate::Failed(StoreError::Behind)
             }
             Write::Append(append) => match appender.append(append)? {
-                Added::New(seq, time) => Fate::Appended(seq, time),
+                Added::New(seq, time) => Fate::Appended(seq, time, Box::default()),
                 Added::Duplicate(seq, time) => Fate::Duplicate(seq, time),
                 Added::NoRoom => Fate::Failed(StoreError::unavailable("there is no such room")),
                 Added::Full => Fate::Failed(StoreError::unavailable("the room's log is full")),
             },
             Write::CreateRoom(room, _) => Fate::Room(rooms::create(conn, room)?),
             Write::CreateAccount(account, _) => Fate::Account(accounts::create(conn, account)?),
-            Write::Change(..) => Fate::Changed(0),
+            Write::Change(change, _) => {
+                if let Change::DeleteRoom(room, _) = &**change {
+                    appender.forget(*room);
+                }
+                Fate::Changed(change::apply(conn, change)?)
+            }
         });
         // Those behind it in this batch must not pass it.
         if let (Write::Append(append), Some(Fate::Failed(error))) = (&queued.write, fates.last())
@@ -397,5 +402,5 @@ fn store(
             generations.fail(append.room, append.generation);
         }
     }
-    appender.finish()
+    Ok(())
 }

@@ -45,7 +45,7 @@ fn body(user: i64, change: MemberChange, role: Option<RoomRole>, until: Option<T
 }
 
 fn change(state: &mut State, user: i64, change: MemberChange) -> Undo {
-    let role = (change == MemberChange::Join).then_some(RoomRole::Member);
+    let role = (change == Join).then_some(RoomRole::Member);
     state.apply(UserId(1), NOW, &body(user, change, role, None), true).unwrap()
 }
 
