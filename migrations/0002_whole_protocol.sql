@@ -46,6 +46,7 @@ CREATE TABLE blocks (
     name    TEXT    NOT NULL,
     PRIMARY KEY (user, blocked)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX blocks_by_blocked ON blocks (blocked);
 
 -- What moderators and admins did. Outlives the logs.
 CREATE TABLE acts (
@@ -98,6 +99,10 @@ CREATE TABLE invited (
     user INTEGER NOT NULL,
     PRIMARY KEY (room, user)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX invited_by_user ON invited (user);
+
+-- The entry at which a member of a direct conversation closed it: until there is a later one, it does not want to see it.
+ALTER TABLE members ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;
 
 -- What follows is about the entries.
 

@@ -38,9 +38,8 @@ pub(super) fn posted(
 /// What became of an append inside a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Added {
-    New(Seq, Time),
-    /// A message that mentions somebody.
-    Mentioning(Seq, Time, Box<[Arc<str>]>),
+    /// It mentions these.
+    New(Seq, Time, Box<[Arc<str>]>),
     Duplicate(Seq, Time),
     Unmet(Unmet),
     NoRoom,
@@ -174,8 +173,7 @@ impl<'a> Appender<'a> {
         if let Some(act) = &append.act {
             acts::add(self.conn, act)?;
         }
-        let time = Time(time);
-        Ok(if is_message && !names.is_empty() { Added::Mentioning(seq, time, names) } else { Added::New(seq, time) })
+        Ok(Added::New(seq, Time(time), names))
     }
 
     /// Writes down what was only counted, so that others in this transaction find it.

@@ -28,12 +28,14 @@ mod erase;
 mod error;
 mod index;
 mod inspect;
+mod invitations;
 mod keeper;
 mod lock;
 mod log;
 mod members;
 mod mentions;
 mod migrate;
+mod moments;
 mod nonces;
 mod reactions;
 mod readers;
@@ -41,9 +43,11 @@ mod rooms;
 mod rows;
 mod seams;
 mod search;
+mod standing;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod unread;
 mod writer;
 
@@ -302,11 +306,11 @@ impl Store for SqliteStore {
 
     fn members(&self, room: RoomId, after: &str, limit: usize) -> Reading<'_, Vec<StoredMember>> {
         let after = after.to_owned();
-        Box::pin(self.readers.read(move |conn| rooms::members(conn, room, &after, limit)))
+        Box::pin(self.readers.read(move |conn| members::members(conn, room, &after, limit)))
     }
 
     fn memberships(&self, user: UserId, blocked: Vec<UserId>) -> Reading<'_, Vec<StoredMembership>> {
-        Box::pin(self.readers.read(move |conn| rooms::memberships(conn, user, blocked)))
+        Box::pin(self.readers.read(move |conn| members::memberships(conn, user, &blocked)))
     }
 
     fn unread(&self, room: RoomId, read: Seq, user: UserId, not_by: Vec<UserId>) -> Reading<'_, Unread> {
@@ -321,16 +325,20 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |conn| search::search(conn, &search)))
     }
 
-    fn token(&self, _hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
-        Box::pin(async { Ok(None) })
+    fn user(&self, user: UserId) -> Reading<'_, Option<Account>> {
+        Box::pin(self.readers.read(move |conn| accounts::by_id(conn, user)))
     }
 
-    fn tokens(&self, _user: UserId) -> Reading<'_, Vec<StoredToken>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn token(&self, hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
+        Box::pin(self.readers.read(move |conn| tokens::by_hash(conn, &hash)))
+    }
+
+    fn tokens(&self, user: UserId) -> Reading<'_, Vec<StoredToken>> {
+        Box::pin(self.readers.read(move |conn| tokens::of(conn, user)))
     }
 
     fn invitations(&self) -> Reading<'_, Vec<StoredInvitation>> {
-        Box::pin(async { Ok(Vec::new()) })
+        Box::pin(self.readers.read(invitations::all))
     }
 
     fn acts(&self, room: Option<RoomId>, before: Option<u64>, limit: usize) -> Reading<'_, Vec<(u64, Act)>> {
@@ -338,7 +346,7 @@ impl Store for SqliteStore {
     }
 
     fn standing(&self) -> Reading<'_, Standing> {
-        Box::pin(async { Ok(Standing::default()) })
+        Box::pin(self.readers.read(standing::standing))
     }
 
     fn account(&self, folded: &str) -> Reading<'_, Option<Account>> {
