@@ -213,6 +213,7 @@ impl Store for MemoryStore {
 mod tests {
     use super::*;
     use crate::store::Outcome;
+    use crate::store::Append;
     use crate::store::contract::{Subject, contract, nonce, said, seq};
 
     fn open() -> ((), MemoryStore) {

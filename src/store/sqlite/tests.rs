@@ -14,7 +14,7 @@ use crate::store::contract::{Subject, contract, most, nonce, said, seq};
 use crate::store::sqlite::inspect::beside;
 use crate::store::sqlite::nonces;
 use crate::store::sqlite::seams::Seams;
-use crate::store::sqlite::{Durability, OpenError, Options, SqliteStore, accounts, log, migrate, rooms};
+use crate::store::sqlite::{Durability, OpenError, Options, SqliteStore, accounts, append, log, members, migrate};
 use crate::store::{Append, Outcome, Store, StoreError, Write};
 
 fn open_new() -> (TempDir, SqliteStore) {
@@ -484,10 +484,10 @@ fn what_runs_often_uses_an_index() {
         (log::SELECT_DOWN, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (log::SELECT_HEAD, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (log::SELECT_MESSAGES, "SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)"),
-        (log::SELECT_NONCE, "SEARCH nonces USING PRIMARY KEY (author=? AND room=? AND nonce=?)"),
-        (rooms::SELECT_MEMBERSHIPS, "SEARCH members USING INDEX members_by_user (user=?)"),
+        (append::SELECT_NONCE, "SEARCH nonces USING PRIMARY KEY (author=? AND room=? AND nonce=?)"),
+        (members::SELECT_MEMBERSHIPS, "SEARCH members USING INDEX members_by_user (user=?)"),
         (
-            rooms::SELECT_MEMBERS,
+            members::SELECT_MEMBERS,
             "SEARCH members USING PRIMARY KEY (room=?); SEARCH accounts USING INTEGER PRIMARY KEY (rowid=?); \
              USE TEMP B-TREE FOR ORDER BY",
         ),
@@ -508,7 +508,7 @@ fn old_nonces_go_but_for_the_newest_of_each_account() {
     migrate::MIGRATIONS.iter().for_each(|sql| conn.execute_batch(sql).unwrap());
     let day = 24 * 60 * 60 * 1000;
     let now = 10 * day;
-    let mut insert = conn.prepare(log::INSERT_NONCE).unwrap();
+    let mut insert = conn.prepare(append::INSERT_NONCE).unwrap();
     let mut put =
         |author: i64, room: i64, n: i64, time: i64| insert.execute((author, room, format!("{n}"), n, time)).unwrap();
     for n in 0..1500 {
@@ -659,7 +659,7 @@ mod model {
 
     async fn view<S: Store>(store: &S) -> String {
         let mut rooms = store.rooms().await.unwrap();
-        rooms.iter_mut().for_each(|room| room.members.sort());
+        rooms.iter_mut().for_each(|room| room.members.sort_by_key(|seat| seat.user));
         let mut seen = format!("{rooms:?}");
         for room in 0..6 {
             let room = RoomId(room);
@@ -676,7 +676,7 @@ mod model {
             seen += &format!("{:?}", store.members(room, "user1", 2).await.unwrap());
         }
         for user in -1..5 {
-            let mut memberships = store.memberships(UserId(user)).await.unwrap();
+            let mut memberships = store.memberships(UserId(user), Vec::new()).await.unwrap();
             memberships.sort_by_key(|membership| membership.room);
             seen += &format!("{memberships:?}");
             seen += &format!("{:?}", store.account(&format!("user{user}")).await.unwrap());
