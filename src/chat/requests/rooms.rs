@@ -351,7 +351,8 @@ pub(super) fn everybody(chat: &Chat, after: Option<&str>) -> Response {
 fn page(mut names: Vec<NameLine>, room: Option<RoomName>) -> Response {
     let count = names.len();
     let mut lines = Fitting::default();
-    let fit = names.iter().take_while(|line| lines.take(line.text.as_ref().map_or(0, |text| text.as_str().len()))).count();
+    let fit =
+        names.iter().take_while(|line| lines.take(line.text.as_ref().map_or(0, |text| text.as_str().len()))).count();
     names.truncate(fit);
     Response::Names { room, names, more: fit < count }
 }
