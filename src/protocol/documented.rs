@@ -8,15 +8,19 @@ use crate::protocol::{Choice, Code, CourseOptions, Dialect, Dialects, Kind, Tag}
 
 const PAGE: &str = include_str!("../../docs/protocol.md");
 
-/// The row of a table that begins with this word: the first one, which for a request is its own.
-fn row(word: &str) -> Option<&'static str> {
-    row_behind("", word)
+/// The row that begins with this word, of the first table with such a head that has one. Rows that begin with nothing go
+/// on with the one above them.
+fn row(head: &str, word: &str) -> Option<String> {
+    let start = format!("| `{word}` |");
+    PAGE.split("\n\n").filter(|part| part.starts_with(head)).find_map(|table| {
+        let mut lines = table.lines().skip_while(|line| !line.starts_with(&start));
+        let first = lines.next()?;
+        Some(lines.take_while(|line| line.starts_with("| |")).fold(first.to_owned(), |row, line| row + line))
+    })
 }
 
-/// The same behind a heading.
-fn row_behind(heading: &str, word: &str) -> Option<&'static str> {
-    let start = format!("| `{word}` |");
-    PAGE[PAGE.find(heading)?..].lines().find(|line| line.starts_with(&start))
+fn of_request(kind: Kind) -> String {
+    row("| request | keys |", kind.as_str()).unwrap_or_else(|| panic!("{kind:?} is missing in docs/protocol.md"))
 }
 
 /// Whether each key of an object is in the row; those of objects inside it may be anywhere on the page.
@@ -33,7 +37,7 @@ fn tells(row: &str, object: &serde_json::Value, known: &[&str]) {
 #[test]
 fn each_request_is_documented_with_its_keys() {
     for kind in Kind::ALL {
-        let row = row(kind.as_str()).unwrap_or_else(|| panic!("{kind:?} is missing in docs/protocol.md"));
+        let row = of_request(*kind);
         for key in kind.keys() {
             assert!(row.contains(&format!("`{key}`")), "{kind:?} has the key {key}: {row}");
         }
@@ -45,7 +49,7 @@ fn each_answer_is_documented_with_its_keys() {
     for (kind, response, _) in answers::whole() {
         let mut out = Vec::new();
         Native.answer(&Tag::new(kind), &Ok(response), &mut out);
-        tells(row(kind.as_str()).unwrap(), &lines(&out)[0], &["response"]);
+        tells(&of_request(kind), &lines(&out)[0], &["response"]);
     }
 }
 
@@ -56,23 +60,23 @@ fn each_event_is_documented_with_its_keys() {
         Native.entry(&RoomName::trusted("lobby"), &entry, None, &mut out);
     }
     for event in lines(&out) {
-        let row = row_behind("### Entries", event["event"].as_str().unwrap()).unwrap();
-        tells(row, &event, &["event", "room", "seq", "from", "time"]);
+        let row = row("| event | keys |", event["event"].as_str().unwrap()).unwrap();
+        tells(&row, &event, &["event", "room", "seq", "from", "time"]);
     }
     out.clear();
     for (hint, _) in events::hints() {
         Native.hint(&hint, &mut out);
     }
     for event in lines(&out) {
-        let row = row_behind("### Hints", event["event"].as_str().unwrap()).unwrap();
-        tells(row, &event, &["event"]);
+        let row = row("| event | keys |", event["event"].as_str().unwrap()).unwrap();
+        tells(&row, &event, &["event"]);
     }
 }
 
 #[test]
 fn each_code_is_documented() {
     for code in Code::ALL {
-        assert!(row_behind("## Error codes", code.as_str()).is_some(), "{code:?} is missing in docs/protocol.md");
+        assert!(row("| code | means |", code.as_str()).is_some(), "{code:?} is missing in docs/protocol.md");
     }
 }
 
