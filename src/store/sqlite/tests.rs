@@ -15,7 +15,7 @@ use crate::store::sqlite::inspect::beside;
 use crate::store::sqlite::nonces;
 use crate::store::sqlite::seams::Seams;
 use crate::store::sqlite::{
-    Durability, OpenError, Options, SqliteStore, accounts, acts, log, members, migrate, tokens,
+    Durability, OpenError, Options, SqliteStore, accounts, acts, append, log, members, migrate, tokens,
 };
 use crate::store::{Append, Outcome, Store, StoreError, Write};
 
@@ -488,7 +488,7 @@ fn what_runs_often_uses_an_index() {
         (log::SELECT_DOWN, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (log::SELECT_HEAD, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (log::SELECT_MESSAGES, "SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)"),
-        (log::SELECT_NONCE, "SEARCH nonces USING PRIMARY KEY (author=? AND room=? AND nonce=?)"),
+        (append::SELECT_NONCE, "SEARCH nonces USING PRIMARY KEY (author=? AND room=? AND nonce=?)"),
         (members::SELECT_MEMBERSHIPS, "SEARCH members USING INDEX members_by_user (user=?)"),
         (
             members::SELECT_MEMBERS,
@@ -520,7 +520,7 @@ fn old_nonces_go_but_for_the_newest_of_each_account() {
     migrate::MIGRATIONS.iter().for_each(|sql| conn.execute_batch(sql).unwrap());
     let day = 24 * 60 * 60 * 1000;
     let now = 10 * day;
-    let mut insert = conn.prepare(log::INSERT_NONCE).unwrap();
+    let mut insert = conn.prepare(append::INSERT_NONCE).unwrap();
     let mut put =
         |author: i64, room: i64, n: i64, time: i64| insert.execute((author, room, format!("{n}"), n, time)).unwrap();
     for n in 0..1500 {
