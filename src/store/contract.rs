@@ -1,7 +1,5 @@
 //! The tests that every store passes. Each gets a store that is new and empty.
 
-use std::sync::Arc;
-
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{

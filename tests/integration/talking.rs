@@ -125,7 +125,8 @@ async fn reactions_are_counted_once_for_each_user_and_can_be_taken_back() {
     let remove = json!({"request": "react", "room": "den", "target": target, "emoji": "👍", "remove": true});
     bob.ask_in_vain(remove, "no_such_message").await;
     assert_eq!(history(&mut bob).await[0]["reactions"][0], json!({"emoji": "👍", "count": 1, "users": ["alice"]}));
-    for (emoji, code) in [("", "bad_text"), (" ", "bad_text"), ("\u{1b}", "bad_text"), (&"x".repeat(65), "text_too_long")]
+    for (emoji, code) in
+        [("", "bad_text"), (" ", "bad_text"), ("\u{1b}", "bad_text"), (&"x".repeat(65), "text_too_long")]
     {
         bob.ask_in_vain(react(emoji), code).await;
     }
