@@ -330,8 +330,8 @@ fn bent(line: &Value) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_server_that_means_harm_makes_errors_and_not_panics() {
-    let asked = std::sync::Arc::new(AtomicUsize::new(0));
-    let counter = std::sync::Arc::clone(&asked);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
     play(
         async move |listener: TcpListener| {
             let mut wire = Wire::accept(&listener).await;
