@@ -35,14 +35,19 @@ pub(crate) async fn what_was_cut_off_is_nowhere<S: Store>(store: S) {
     let room = it.room("a").await;
     it.append_all(vec![
         member(room, bob, MemberChange::Join, None),
-        mentioning(said(room, 1, "x"), &["bob"]),
-        mentioning(said(room, 1, "x"), &["bob"]),
-        reacted(room, 1, 2, "x"),
+        mentioning(said(room, 9, "x"), &["bob"]),
+        mentioning(said(room, 9, "x"), &["bob"]),
+        reacted(room, 9, 2, "x"),
     ])
     .await;
     it.change(cut(room, 3, 9)).await;
-    let outcomes =
-        it.append_all(vec![edited(room, 1, 2, "y"), reacted(room, 1, 2, "y"), edited(room, 1, 3, "y")]).await;
+    let outcomes = it
+        .append_all(vec![
+            edited(room, 9, 2, "y"),
+            reacted(room, 9, 2, "y"),
+            mentioning(edited(room, 9, 3, "y"), &["bob"]),
+        ])
+        .await;
     assert!(outcomes[..2].iter().all(|outcome| matches!(outcome, Outcome::Unmet(Unmet::NoTarget))));
     assert_eq!(seq(&outcomes[2]), 5);
     let memberships = it.store.memberships(UserId(bob), Vec::new()).await.unwrap();
