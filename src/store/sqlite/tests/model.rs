@@ -20,7 +20,8 @@ use crate::store::{
 
 // Few of everything, so that operations meet.
 const ROOMS: std::ops::Range<i64> = 1..4;
-const USERS: std::ops::Range<i64> = -2..4;
+/// Guests and accounts. Nobody is 0.
+const USERS: [i64; 5] = [-2, -1, 1, 2, 3];
 const SEQS: std::ops::Range<u64> = 0..16;
 const TIMES: std::ops::Range<i64> = 0..100;
 const TEXTS: [&str; 5] = ["cake", "bread and cake", "http://cake.example/", "東京 \"bread\"", "Bread\ncakes"];
@@ -58,7 +59,11 @@ struct Said {
 }
 
 fn user() -> impl Strategy<Value = UserId> {
-    USERS.prop_map(UserId)
+    number().prop_map(UserId)
+}
+
+fn number() -> impl Strategy<Value = i64> {
+    proptest::sample::select(&USERS[..])
 }
 
 fn room() -> impl Strategy<Value = RoomId> {
@@ -100,7 +105,7 @@ fn member_change() -> impl Strategy<Value = Body> {
         2 => Just(Role),
     ];
     let role = option::of(prop_oneof![Just(RoomRole::Member), Just(RoomRole::Moderator), Just(RoomRole::Owner)]);
-    (USERS, change, role, option::of(line()), until()).prop_map(|(user, change, role, reason, until)| Body::Member {
+    (number(), change, role, option::of(line()), until()).prop_map(|(user, change, role, reason, until)| Body::Member {
         user: format!("user{user}").into(),
         user_id: UserId(user),
         change,
@@ -140,7 +145,7 @@ fn say() -> impl Strategy<Value = Said> {
     let reach = (prop_oneof![3 => Just(Seq(1)), 1 => seq()], any::<bool>());
     let reach = reach.prop_map(|(first, others)| Reach { first, others });
     let rest = (reach, vec(0..5_u8, 0..3), proptest::bool::weighted(0.1), body());
-    (ROOMS, USERS, option::weighted(0.3, 0..6_u8), TIMES, rest).prop_map(
+    (ROOMS, number(), option::weighted(0.3, 0..6_u8), TIMES, rest).prop_map(
         |(room, author, nonce, time, (reach, mut mentions, noted, body))| {
             mentions.sort_unstable();
             mentions.dedup();
@@ -155,7 +160,7 @@ fn change() -> impl Strategy<Value = Change> {
     let noted = || option::of((0..3_i64).prop_map(|room| Box::new(act("did", Some(RoomId(room + 1)), "it"))));
     let id = || 1..5_u64;
     let blocked =
-        || (USERS, 0..3_u8).prop_map(|(user, n)| Blocked { user: UserId(user), name: format!("n{n}").into() });
+        || (number(), 0..3_u8).prop_map(|(user, n)| Blocked { user: UserId(user), name: format!("n{n}").into() });
     let target = || (0..3_u8).prop_map(|n| Box::<str>::from(format!("name:{n}")));
     let token = (user(), 0..4_u8, line(), time(), until()).prop_map(|(user, hash, label, time, expires)| {
         Change::AddToken(NewToken { user, hash: [hash; 32], label, time, expires })
@@ -201,7 +206,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => say().prop_map(Step::Say),
         4 => change().prop_map(Step::Change),
-        1 => (0..4_u8, option::of(USERS), option::weighted(0.2, USERS)).prop_map(|(name, owner, other)| {
+        1 => (0..4_u8, option::of(number()), option::weighted(0.2, number())).prop_map(|(name, owner, other)| {
             Step::Room { name, owner, other }
         }),
         1 => (0..5_u8, option::weighted(0.3, 0..3_u8), TIMES).prop_map(|(name, invitation, time)| {
