@@ -46,10 +46,16 @@ const READ_AGAIN: Duration = Duration::from_millis(500);
 /// A followed room: a cursor on its log.
 pub(super) struct Follow {
     pub(super) room: Arc<Room>,
+    /// Under which name this session knows the room, as far as it was told.
+    name: RoomName,
+    /// It is the second side of a direct conversation that follows.
+    second: bool,
     /// The last entry that was taken to be sent.
     cursor: Seq,
     /// Nothing is sent beyond this, and the room is not followed any more when this was sent.
     until: Option<Seq>,
+    /// What is told then.
+    farewell: Option<Hint>,
     /// Tells this cursor from one that was set anew at the same place.
     stamp: u64,
     /// Entries that were read from the log but not yet taken.
@@ -180,7 +186,8 @@ impl Session {
             let follow = &mut inner.follows[at];
             if follow.cursor < limit && bytes < ROUND_BYTES {
                 let before = chunks.len();
-                let slice = follow.room.live().tail.slice(follow.cursor, limit, ROUND_BYTES - bytes, chunks);
+                let slice =
+                    follow.room.live().tail_for(follow.second).slice(follow.cursor, limit, ROUND_BYTES - bytes, chunks);
                 match slice {
                     Slice::Took { last } => follow.cursor = last,
                     Slice::Behind => {
@@ -221,7 +228,7 @@ impl Session {
                 follow.ahead = VecDeque::new();
             }
             follow.cursor = entry.seq;
-            round.entries = Entries::Typed(follow.room.name.clone(), entry);
+            round.entries = Entries::Typed(follow.name.clone(), entry);
             break;
         }
         if inner.follows.iter().any(|follow| follow.until.is_some_and(|until| follow.cursor >= until)) {
@@ -232,13 +239,19 @@ impl Session {
 
     /// Rooms that were sent up to their end are not followed any more.
     fn drop_ended(self: &Arc<Session>, inner: &mut Inner) {
-        inner.follows.retain(|follow| {
+        let hints = &mut inner.hints;
+        inner.follows.retain_mut(|follow| {
             let ended = follow.until.is_some_and(|until| follow.cursor >= until);
             if ended {
                 follow.room.unfollow(self);
+                // Behind the entries that are taken in this round: hints are sent before the entries of a round.
+                hints.extend(follow.farewell.take());
             }
             !ended
         });
+        if !hints.is_empty() {
+            self.wake.notify_one();
+        }
     }
 
     /// Reads the log for a cursor that is not in the tail.
@@ -257,7 +270,7 @@ impl Session {
                 if matches!(error, StoreError::Closed) {
                     self.finish_curtly();
                 } else {
-                    tracing::warn!(room = %room.name, seq = %after, reason = %error, "cannot read the log for a session that lags");
+                    tracing::warn!(room = %room.name(), seq = %after, reason = %error, "cannot read the log for a session that lags");
                     // Answers do not wait for that.
                     let _ = tokio::time::timeout(READ_AGAIN, self.wake.notified()).await;
                 }
@@ -281,7 +294,8 @@ impl Session {
             }
             Form::Encoded => {
                 follow.cursor = last;
-                let segment = Segment::encode(&room.name, &entries);
+                let segment = Segment::encode(&follow.name, &entries);
+                follow.name = segment.room_after().clone();
                 let chunks = vec![segment.slice(entries[0].seq.before(), last)];
                 Some(Round { entries: Entries::Encoded(chunks), ..Round::default() })
             }
@@ -313,7 +327,8 @@ impl Session {
         let cursor = start(head);
         match known {
             Some(follow) => {
-                follow.until = None;
+                (follow.until, follow.farewell) = (None, None);
+                follow.name = room.name_for(user);
                 if let Some(cursor) = cursor {
                     follow.cursor = cursor;
                     follow.stamp += 1;
@@ -326,8 +341,11 @@ impl Session {
                 let stamp = self.chat.stamp();
                 inner.follows.push(Follow {
                     room: Arc::clone(room),
+                    name: room.name_for(user),
+                    second: room.is_second_side(user),
                     cursor,
                     until: None,
+                    farewell: None,
                     stamp,
                     ahead: VecDeque::new(),
                 });
@@ -345,14 +363,30 @@ impl Session {
         inner.follows.len() < MOST_FOLLOWED || inner.follows.iter().any(|follow| follow.room.id == room.id)
     }
 
-    /// Sends nothing of a room beyond an entry, and follows it no more when that was sent.
-    pub(super) fn stop_following_at(&self, room: &Room, seq: Seq) {
+    /// Whether a room is followed.
+    pub(super) fn follows(&self, room: &Room) -> bool {
+        self.inner().follows.iter().any(|follow| follow.room.id == room.id)
+    }
+
+    /// Whoever is logged in here was put out of a room: nothing of it is sent beyond that entry, and then it is told so.
+    /// Not where it has just asked for that itself: then the answer tells it.
+    pub(super) fn put_out(&self, room: &Room, seq: Seq, farewell: Hint) {
         let mut inner = self.inner();
-        if let Some(follow) = inner.follows.iter_mut().find(|follow| follow.room.id == room.id) {
-            follow.stop_at(seq);
+        let asked = inner.held == Held::Room(room.id);
+        match inner.follows.iter_mut().find(|follow| follow.room.id == room.id) {
+            Some(follow) => {
+                follow.stop_at(seq);
+                follow.farewell = (!asked).then_some(farewell);
+                drop(inner);
+                self.wake.notify_one();
+            }
+            None => {
+                drop(inner);
+                if !asked {
+                    self.hint(farewell);
+                }
+            }
         }
-        drop(inner);
-        self.wake.notify_one();
     }
 
     /// Sends nothing of a room until the request under way was answered.

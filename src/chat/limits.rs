@@ -21,6 +21,10 @@ pub struct Options {
     pub default_rooms: Vec<RoomName>,
     /// Who may make rooms.
     pub creation: Creation,
+    /// How many days entries are kept; 0 is for ever. Rooms may keep less.
+    pub retention_days: u32,
+    /// How many entries of a room are kept; 0 is all. Rooms may keep less.
+    pub retention_entries: u64,
     /// How much of everything.
     pub limits: Limits,
 }
@@ -35,6 +39,8 @@ impl Default for Options {
             names: NameRule::Ascii,
             default_rooms: vec![RoomName::trusted("lobby")],
             creation: Creation::Users,
+            retention_days: 0,
+            retention_entries: 0,
             limits: Limits::default(),
         }
     }
@@ -98,6 +104,8 @@ pub struct Limits {
     pub rooms_per_user: u32,
     /// Rooms that a user may make in an hour.
     pub room_creations_per_hour: u32,
+    /// How long a search may take. What was found by then is what there is.
+    pub search_timeout: Duration,
 }
 
 impl Limits {
@@ -121,6 +129,7 @@ impl Default for Limits {
             password_attempts: 5,
             rooms_per_user: 50,
             room_creations_per_hour: 0,
+            search_timeout: Duration::from_secs(2),
         }
     }
 }

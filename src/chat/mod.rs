@@ -16,7 +16,9 @@ mod room;
 mod rooms;
 mod service;
 mod session;
+mod standing;
 mod throttle;
+mod upkeep;
 
 pub use follow::{Entries, Round};
 pub use limits::{Creation, Limits, Options, Registration};

@@ -6,13 +6,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::chat::flood::Bucket;
-use crate::chat::room::Room;
+use crate::chat::room::{Asker, Room};
 use crate::chat::session::Session;
-use crate::model::{RoomId, Seq, User, UserId};
+use crate::model::{Line, RoomId, Seq, ServerRole, Time, User, UserId, Username};
 use crate::protocol::Code;
 
 /// How long a guest who is gone may come back with the token.
@@ -26,12 +27,23 @@ const MOST_FLOODS: usize = 10_000;
 
 /// Somebody who is online, or a guest who was a short while ago.
 pub(crate) struct Person {
-    /// Who it is.
+    /// Who it is. (For the role see [`Person::role`].)
     pub(crate) user: User,
+    admin: AtomicBool,
     /// What all sessions of this user share of flood control.
     flood: Arc<Mutex<Floods>>,
-    skeleton: Box<str>,
+    /// What all names have in common that look like this one.
+    pub(crate) skeleton: Box<str>,
     here: Mutex<Here>,
+}
+
+/// Whether somebody is there, as it was said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Status {
+    /// Not at the moment.
+    pub(crate) away: bool,
+    /// What there is to say about that.
+    pub(crate) text: Option<Line>,
 }
 
 /// What a user has left of what it may send.
@@ -45,6 +57,8 @@ pub(crate) struct Floods {
     pub(crate) lookups: Bucket,
     /// For rooms that are made.
     pub(crate) creations: Bucket,
+    /// For what reaches somebody who has not asked for it: direct conversations that are begun, invitations, reports.
+    pub(crate) approaches: Bucket,
 }
 
 #[derive(Default)]
@@ -52,21 +66,69 @@ struct Here {
     sessions: Vec<Weak<Session>>,
     /// Where this user is a member.
     rooms: Vec<Place>,
+    status: Status,
+    /// In which rooms this user was typing, and when.
+    typing: Vec<(RoomId, Instant)>,
 }
 
 /// A room that somebody is a member of.
 struct Place {
     room: Arc<Room>,
+    /// The first entry of the membership, of a guest.
+    joined: Seq,
     /// Up to where it was read.
     read: Seq,
-    /// A guest's own messages behind that.
-    own: u64,
 }
 
 impl Person {
     /// Somebody who is about to come online.
     fn new(user: User, skeleton: Box<str>, flood: Arc<Mutex<Floods>>) -> Person {
-        Person { user, skeleton, flood, here: Mutex::default() }
+        let admin = AtomicBool::new(user.role == ServerRole::Admin);
+        Person { user, admin, skeleton, flood, here: Mutex::default() }
+    }
+
+    /// The role on the server, as it is now.
+    pub(crate) fn role(&self) -> ServerRole {
+        if self.admin.load(Ordering::Acquire) { ServerRole::Admin } else { ServerRole::User }
+    }
+
+    /// Gives this user another role on the server.
+    pub(crate) fn set_role(&self, role: ServerRole) {
+        self.admin.store(role == ServerRole::Admin, Ordering::Release);
+    }
+
+    /// This user, who wants something now.
+    pub(crate) fn asks(&self, now: Time) -> Asker<'_> {
+        Asker { id: self.user.id, skeleton: &self.skeleton, role: self.role(), now }
+    }
+
+    /// The sessions that are open.
+    pub(crate) fn open_sessions(&self) -> Vec<Arc<Session>> {
+        self.here().sessions.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Whether this user is there, as it said.
+    pub(crate) fn status(&self) -> Status {
+        self.here().status.clone()
+    }
+
+    /// Says whether this user is there. True if that is news.
+    pub(crate) fn set_status(&self, status: Status) -> bool {
+        let mut here = self.here();
+        let news = here.status != status;
+        here.status = status;
+        news
+    }
+
+    /// This user is typing. True if that was not told within the last so long.
+    pub(crate) fn types(&self, room: RoomId, now: Instant, pause: Duration) -> bool {
+        let mut here = self.here();
+        here.typing.retain(|(_, at)| now.saturating_duration_since(*at) < pause);
+        let news = !here.typing.iter().any(|(known, _)| *known == room);
+        if news {
+            here.typing.push((room, now));
+        }
+        news
     }
 
     /// What this user has left of what it may send.
@@ -99,8 +161,13 @@ impl Person {
         let mut here = self.here();
         if !here.rooms.iter().any(|place| place.room.id == room.id) {
             here.rooms.reserve_exact(1);
-            here.rooms.push(Place { room: Arc::clone(room), read, own: 0 });
+            here.rooms.push(Place { room: Arc::clone(room), joined: read.next(), read });
         }
+    }
+
+    /// From where on a guest has been a member of a room.
+    pub(crate) fn joined(&self, room: RoomId) -> Seq {
+        self.place(room, |place| place.joined)
     }
 
     /// Up to where this user has read a room.
@@ -108,15 +175,14 @@ impl Person {
         self.place(room, |place| place.read)
     }
 
-    /// How many messages of this user stand behind what it has read. Counted for guests, whom the store does not know.
-    pub(crate) fn own(&self, room: RoomId) -> u64 {
-        self.place(room, |place| place.own)
-    }
-
-    /// This user has said something.
-    pub(crate) fn note_own(&self, room: RoomId) {
-        if let Some(place) = self.here().rooms.iter_mut().find(|place| place.room.id == room) {
-            place.own += 1;
+    /// This user has read a room up to an entry. Never goes back; says up to where it has read now.
+    pub(crate) fn note_read(&self, room: RoomId, seq: Seq) -> Seq {
+        match self.here().rooms.iter_mut().find(|place| place.room.id == room) {
+            Some(place) => {
+                place.read = place.read.max(seq);
+                place.read
+            }
+            None => seq,
         }
     }
 
@@ -137,7 +203,8 @@ impl Person {
 /// Whether nothing of it is spent, so that it need not be remembered.
 fn is_full(floods: &Mutex<Floods>, now: Instant) -> bool {
     let floods = floods.lock().unwrap_or_else(PoisonError::into_inner);
-    [floods.talk, floods.other, floods.lookups, floods.creations].iter().all(|bucket| bucket.is_full(now))
+    let buckets = [floods.talk, floods.other, floods.lookups, floods.creations, floods.approaches];
+    buckets.iter().all(|bucket| bucket.is_full(now))
 }
 
 /// Everybody who is online.
@@ -149,6 +216,10 @@ pub(crate) struct Online {
 #[derive(Default)]
 struct Table {
     holders: HashMap<Box<str>, Holder>,
+    /// Everybody who is here, and guests who may come back.
+    by_id: HashMap<UserId, Arc<Person>>,
+    /// Guests who cannot come back any more, until somebody has tidied up after them.
+    ended: Vec<UserId>,
     /// Guests who are gone, oldest first.
     departed: VecDeque<(Instant, Arc<Person>)>,
     /// What accounts have left of what they may send, until that is all again: a new login does not fill it up.
@@ -228,7 +299,10 @@ impl Online {
         let flood = Arc::clone(table.floods.entry(user.id).or_default());
         let person = Arc::new(Person::new(user, skeleton.clone(), flood));
         person.here().sessions.push(Arc::downgrade(session));
-        table.holders.insert(skeleton, Holder::Here(Arc::clone(&person)));
+        table.by_id.insert(person.user.id, Arc::clone(&person));
+        if let Some(Holder::Departed(guest, _)) = table.holders.insert(skeleton, Holder::Here(Arc::clone(&person))) {
+            table.end(guest.user.id);
+        }
         Ok(person)
     }
 
@@ -244,6 +318,7 @@ impl Online {
         };
         let old = mem::replace(&mut person.here().sessions, vec![Arc::downgrade(session)]);
         table.holders.insert(skeleton.into(), Holder::Here(Arc::clone(&person)));
+        table.by_id.insert(id, Arc::clone(&person));
         Return::Back(person, old.iter().filter_map(Weak::upgrade).collect())
     }
 
@@ -267,6 +342,7 @@ impl Online {
             table.departed.push_back((until, Arc::clone(person)));
         } else {
             table.holders.remove(&person.skeleton);
+            table.by_id.remove(&person.user.id);
             if table.floods.len() > MOST_FLOODS {
                 table.floods.retain(|_, floods| Arc::strong_count(floods) > 1 || !is_full(floods, now));
             } else if is_full(&person.flood, now) {
@@ -281,17 +357,36 @@ impl Online {
         matches!(self.table().holders.get(&person.skeleton), Some(Holder::Here(known)) if known.user.id == person.user.id)
     }
 
-    /// Everybody who is online, sorted by folded name.
-    pub(crate) fn everybody(&self) -> Vec<User> {
+    /// Somebody who is online, or a guest who may come back.
+    pub(crate) fn known(&self, id: UserId) -> Option<Arc<Person>> {
+        self.table().by_id.get(&id).cloned()
+    }
+
+    /// Whoever is online under a name, or was as a guest and may come back.
+    pub(crate) fn named(&self, name: &Username) -> Option<Arc<Person>> {
+        match self.table().holders.get(&*name.skeleton()) {
+            Some(Holder::Here(person) | Holder::Departed(person, _)) if person.user.name == *name => {
+                Some(Arc::clone(person))
+            }
+            _ => None,
+        }
+    }
+
+    /// Everybody who is online, in no order.
+    pub(crate) fn everybody(&self) -> Vec<Arc<Person>> {
         let table = self.table();
         let here = table.holders.values().filter_map(|holder| match holder {
-            Holder::Here(person) => Some(person.user.clone()),
+            Holder::Here(person) => Some(Arc::clone(person)),
             Holder::Claimed | Holder::Departed(..) => None,
         });
-        let mut users: Vec<User> = here.collect();
-        drop(table);
-        users.sort_by(|a, b| a.name.folded().cmp(b.name.folded()));
-        users
+        here.collect()
+    }
+
+    /// Guests who cannot come back any more, each once.
+    pub(crate) fn take_ended(&self, now: Instant) -> Vec<UserId> {
+        let mut table = self.table();
+        table.forget_departed(now);
+        mem::take(&mut table.ended)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -310,7 +405,15 @@ impl Table {
             };
             if gone {
                 self.holders.remove(&person.skeleton);
+                self.end(person.user.id);
             }
+        }
+    }
+
+    /// A guest cannot come back any more.
+    fn end(&mut self, guest: UserId) {
+        if self.by_id.remove(&guest).is_some() {
+            self.ended.push(guest);
         }
     }
 }
@@ -334,6 +437,10 @@ impl Claim<'_> {
         }
         let person = Arc::new(Person::new(user, skeleton.clone(), flood));
         person.here().sessions.push(Arc::downgrade(session));
+        table.by_id.insert(person.user.id, Arc::clone(&person));
+        if let Some(Holder::Departed(guest, _)) = self.displaced.take() {
+            table.end(guest.user.id);
+        }
         table.holders.insert(skeleton, Holder::Here(Arc::clone(&person)));
         person
     }

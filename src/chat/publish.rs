@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::chat::room::{Room, cost};
+use crate::chat::room::{Room, changes_state, cost};
 use crate::chat::service::Chat;
-use crate::chat::session::{Session, Waiter, unavailable};
-use crate::model::{Body, Entry, MemberChange, RoomId, Seq};
+use crate::chat::session::{Posting, Session, Waiter, unavailable};
+use crate::chat::upkeep;
+use crate::model::{Body, Entry, RoomId, Seq, Text};
 use crate::protocol::encoded::Segment;
-use crate::protocol::{Answer, Code, Response};
+use crate::protocol::{Answer, Response};
 use crate::store::{Origin, Outcome, Settled};
 
 /// How much of all rooms' tails together is kept in memory, in bytes: the newest entries of the server. Enough for the
@@ -50,13 +51,21 @@ impl Publisher {
         Publisher { chat, settled, kept: VecDeque::new(), kept_bytes: 0, places: HashMap::new() }
     }
 
-    /// Publishes until the store is closed.
+    /// Publishes until the store is closed, and meanwhile tidies up.
     ///
     /// # Cancel safety
     /// Each batch is published in one step, without an await.
     pub async fn run(mut self) {
-        while let Some(batch) = self.settled.recv().await {
-            self.publish(batch);
+        let upkeep = upkeep::run(Arc::clone(&self.chat));
+        let publish = async {
+            while let Some(batch) = self.settled.recv().await {
+                self.publish(batch);
+            }
+        };
+        tokio::select! {
+            biased;
+            () = publish => {}
+            () = upkeep => {}
         }
     }
 
@@ -87,6 +96,9 @@ impl Publisher {
             for follower in &part.room.live().followers {
                 follower.session.rouse();
             }
+            if part.room.is_direct() && !part.entries.is_empty() {
+                self.chat.announce_direct(&part.room);
+            }
         }
         for part in &parts {
             if part.changed {
@@ -105,33 +117,28 @@ impl Publisher {
     /// Tells whoever asked for it what became of an append. The head has not moved yet.
     fn settle(&self, part: &mut Part, told: &mut Told, origin: Origin, outcome: Outcome) {
         let room = &part.room;
-        let (answer, seq): (Answer, Option<Seq>) = match &outcome {
-            Outcome::Appended(entry) => {
-                let (seq, time) = (entry.seq, entry.time);
-                (Ok(Response::Posted { room: room.name.clone(), seq, time, duplicate: false }), Some(seq))
-            }
-            Outcome::Duplicate { seq, time } => {
-                let (seq, time) = (*seq, *time);
-                (Ok(Response::Posted { room: room.name.clone(), seq, time, duplicate: true }), Some(seq))
-            }
-            Outcome::Unmet(_) => (Err(Code::NoSuchMessage.into()), None),
-            Outcome::Failed { generation, error } => {
-                room.ledger().failed(*generation);
-                (Err(unavailable(error)), None)
-            }
+        if let Outcome::Failed { generation, .. } = &outcome {
+            room.ledger().failed(*generation);
+            part.changed = true;
+        }
+        let seq = match &outcome {
+            Outcome::Appended(Entry { seq, .. }) | Outcome::Duplicate { seq, .. } => Some(*seq),
+            Outcome::Unmet(_) | Outcome::Failed { .. } => None,
         };
         if let Some(seq) = seq {
             part.head = part.head.max(seq);
             // Whoever reads the answer may ask for what is behind it before the head has come there.
             room.tell(seq);
         }
-        if let Outcome::Appended(Entry { body: Body::Member { .. }, .. }) = &outcome {
-            room.ledger().committed();
+        if let Outcome::Appended(entry) = &outcome
+            && changes_state(&entry.body)
+        {
+            room.ledger().committed(entry);
             part.changed = true;
         }
-        part.changed |= matches!(outcome, Outcome::Failed { .. });
         match origin.downcast::<Waiter>().map(|waiter| *waiter) {
-            Ok(Waiter::Slot(session, ticket)) => {
+            Ok(Waiter::Slot(session, ticket, posting)) => {
+                let answer = answer(room, &session, posting, &outcome);
                 session.settle(ticket, answer, seq.map(|seq| (room.id, seq)));
                 if matches!(outcome, Outcome::Duplicate { .. })
                     && let Some(person) = session.person()
@@ -153,7 +160,12 @@ impl Publisher {
                 }
                 told.callers.push((caller, outcome));
             }
-            Err(_) => tracing::error!(room = %room.name, "an entry was committed that nobody asked for"),
+            Ok(Waiter::Nobody) => {
+                if let Outcome::Appended(entry) = outcome {
+                    part.entries.push(entry);
+                }
+            }
+            Err(_) => tracing::error!(room = %room.name(), "an entry was committed that nobody asked for"),
         }
     }
 
@@ -161,28 +173,135 @@ impl Publisher {
     fn show(&mut self, part: &mut Part) {
         let room = &part.room;
         for entry in &part.entries {
-            if let Body::Member { user_id, change: MemberChange::Leave, .. } = &entry.body {
+            if let Body::Member { user_id, change, reason, .. } = &entry.body
+                && change.puts_out()
+            {
                 // Before the head moves: nothing behind this entry is for them.
-                for session in room.followed_by(*user_id) {
-                    session.stop_following_at(room, entry.seq);
+                self.chat.put_out(room, *user_id, entry.seq, change.as_str(), reason.clone());
+            }
+        }
+        let rewritten = catch_up(&mut part.entries);
+        let renamed = part.entries.iter().rev().find_map(|entry| match &entry.body {
+            Body::Room(change) => change.name.clone(),
+            _ => None,
+        });
+        let mut live = room.live();
+        if live.followers.is_empty() || rewritten || renamed.is_some() {
+            // What is in memory does not show what was edited or deleted; the log does.
+            live.clear_tails();
+        }
+        if !live.followers.is_empty() && !part.entries.is_empty() {
+            match &room.sides {
+                None => {
+                    let segment = Segment::encode(&room.name(), &part.entries);
+                    self.keep(room, &segment);
+                    live.tail.push(segment);
+                }
+                Some([one, other]) => {
+                    let segment = Segment::encode(&room.name_for(one.user), &part.entries);
+                    self.keep(room, &segment);
+                    live.tail.push(segment);
+                    let segment = Segment::encode(&room.name_for(other.user), &part.entries);
+                    self.keep(room, &segment);
+                    live.other_tail.push(segment);
                 }
             }
         }
-        let mut live = room.live();
-        if live.followers.is_empty() {
-            live.tail.clear();
-        } else if !part.entries.is_empty() {
-            let segment = Segment::encode(&room.name, &part.entries);
-            self.kept.push_back((Arc::clone(room), segment.last(), cost(&segment)));
-            self.kept_bytes += live.tail.push(segment);
-        }
         drop(live);
+        if let Some(name) = renamed {
+            self.chat.rooms.rename(room, name);
+        }
         room.advance(part.head);
         while self.kept_bytes > TAIL_BYTES
             && let Some((room, last, bytes)) = self.kept.pop_front()
         {
-            room.live().tail.forget(last);
+            let mut live = room.live();
+            live.tail.forget(last);
+            live.other_tail.forget(last);
+            drop(live);
             self.kept_bytes -= bytes;
         }
+    }
+
+    fn keep(&mut self, room: &Arc<Room>, segment: &Segment) {
+        self.kept.push_back((Arc::clone(room), segment.last(), cost(segment)));
+        self.kept_bytes += cost(segment);
+    }
+}
+
+/// What a posting is answered with.
+fn answer(room: &Room, session: &Session, posting: Posting, outcome: &Outcome) -> Answer {
+    let (seq, time, duplicate) = match outcome {
+        Outcome::Appended(entry) => (entry.seq, entry.time, false),
+        Outcome::Duplicate { seq, time } => (*seq, *time, true),
+        Outcome::Unmet(unmet) => return Err(posting.refusal(*unmet)),
+        Outcome::Failed { error, .. } => return Err(unavailable(error)),
+    };
+    Ok(match posting {
+        Posting::Message => {
+            let room = session.viewer().map_or_else(|| room.name(), |viewer| room.name_for(viewer));
+            Response::Posted { room, seq, time, duplicate }
+        }
+        Posting::Change => Response::Changed { seq },
+    })
+}
+
+/// Makes the entries of a batch say what the later ones among them have left of the earlier ones: whoever sees them first
+/// now sees what the log shows from now on. True if there was an edit or deletion.
+fn catch_up(entries: &mut [Entry]) -> bool {
+    let mut rewritten = false;
+    for at in 0..entries.len() {
+        let (earlier, later) = entries.split_at_mut(at);
+        let Some(Entry { time, body, .. }) = later.first() else { break };
+        let (target, now) = match body {
+            Body::Edit { target, text } => (*target, text.clone()),
+            Body::Delete { target, .. } => (*target, None),
+            _ => continue,
+        };
+        rewritten = true;
+        for entry in earlier {
+            match &mut entry.body {
+                Body::Message(message) if entry.seq == target => match &now {
+                    Some(text) => (message.text, message.edited) = (text.clone(), Some(*time)),
+                    None => (message.text, message.deleted) = (Text::trusted(""), true),
+                },
+                Body::Edit { target: edited, text } if *edited == target => *text = None,
+                _ => {}
+            }
+        }
+    }
+    rewritten
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Message, Time, UserId};
+
+    fn entry(seq: u64, body: Body) -> Entry {
+        Entry { seq: Seq(seq), time: Time(seq as i64), author: UserId(1), from: "a".into(), body }
+    }
+
+    #[test]
+    fn a_batch_shows_what_its_later_entries_have_left_of_the_earlier_ones() {
+        let said = |text: &str| Body::Message(Message::new(Text::trusted(text)));
+        let edit = |target, text: &str| Body::Edit { target: Seq(target), text: Some(Text::trusted(text)) };
+        let mut entries = vec![
+            entry(1, said("one")),
+            entry(2, said("two")),
+            entry(3, edit(1, "first")),
+            entry(4, edit(1, "second")),
+            entry(5, Body::Delete { target: Seq(2), reason: None }),
+            entry(6, edit(9, "of an earlier batch")),
+        ];
+        assert!(catch_up(&mut entries));
+        let Body::Message(message) = &entries[0].body else { panic!() };
+        assert_eq!((message.text.as_str(), message.edited), ("second", Some(Time(4))));
+        let Body::Message(message) = &entries[1].body else { panic!() };
+        assert_eq!((message.text.as_str(), message.deleted), ("", true));
+        assert_eq!(entries[2].body, Body::Edit { target: Seq(1), text: None });
+        assert_eq!(entries[3].body, edit(1, "second"));
+        assert_eq!(entries[5].body, edit(9, "of an earlier batch"));
+        assert!(!catch_up(&mut [entry(1, said("x"))]));
     }
 }

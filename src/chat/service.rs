@@ -4,20 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::chat::flood::Rate;
 use crate::chat::limits::Options;
-use crate::chat::online::{Online, Person};
+use crate::chat::online::{Online, Person, Status};
 use crate::chat::password::Passwords;
 use crate::chat::publish::Publisher;
+use crate::chat::requests::direct;
 use crate::chat::room::Room;
 use crate::chat::rooms::Rooms;
-use crate::chat::session::{Origin, Session};
+use crate::chat::session::{Origin, Session, unavailable};
+use crate::chat::standing::Standing;
 use crate::chat::throttle::{Attempts, Registrations};
-use crate::model::{Clock, Epoch, Line, RoomKind, RoomName, Seq, Settings, UserId};
-use crate::protocol::Hint;
-use crate::store::{Created, Done, NewRoom, Store, StoreError, StoredRoom, Write};
+use crate::model::{Clock, Epoch, Line, RoomKind, RoomName, RoomRole, Seq, Settings, UserId};
+use crate::protocol::{Hint, Refusal};
+use crate::store::{Act, Change, Created, Done, NewRoom, Store, StoreError, StoredRoom, Write};
 
 /// How many more requests than messages a user may send.
 const OTHERS_PER_MESSAGE: u32 = 10;
@@ -36,6 +38,9 @@ pub struct Chat {
     pub(super) passwords: Passwords,
     pub(super) attempts: Attempts,
     pub(super) registrations: Registrations,
+    pub(super) standing: Standing,
+    /// There is something to tidy up.
+    pub(super) upkeep: Notify,
     pub(super) started: Instant,
     stamps: AtomicU64,
 }
@@ -61,15 +66,22 @@ impl Chat {
             passwords: Passwords::new(),
             attempts: Attempts::default(),
             registrations: Registrations::default(),
+            standing: Standing::default(),
+            upkeep: Notify::new(),
             started: Instant::now(),
             stamps: AtomicU64::new(0),
         });
+        chat.standing.load(chat.store.standing().await?);
         for stored in chat.store.rooms().await? {
-            chat.rooms.add(Room::new(stored));
+            let sides = stored.sides.clone();
+            let room = chat.rooms.add(Room::new(stored));
+            if let Some(sides) = sides {
+                direct::seat(&chat, &room, &sides);
+            }
         }
         for name in &chat.options.default_rooms {
             if chat.rooms.named(name).is_none() {
-                chat.create(name, RoomKind::Public, "", None).await?;
+                chat.create(NewRoom { name: name.clone(), ..chat.new_room(RoomKind::Public) }).await?;
             }
         }
         let publisher = Publisher::new(Arc::clone(&chat), settled);
@@ -86,58 +98,76 @@ impl Chat {
         &self.options
     }
 
-    /// Makes a room, unless there is one of that name.
-    pub(super) async fn create(
-        &self,
-        name: &RoomName,
-        kind: RoomKind,
-        topic: &str,
-        owner: Option<UserId>,
-    ) -> Result<Created<Arc<Room>>, StoreError> {
-        let new = NewRoom {
-            name: name.clone(),
+    /// A room that is about to be made, without a name, topic or owner yet.
+    pub(super) fn new_room(&self, kind: RoomKind) -> NewRoom {
+        NewRoom {
+            name: RoomName::trusted(""),
             kind,
-            topic: topic.into(),
+            topic: "".into(),
             // A random word; where there is no randomness, the time still tells epochs apart.
             epoch: Epoch(format!("{:016x}", getrandom::u64().unwrap_or(self.clock.now().0 as u64)).into()),
-            owner,
+            owner: None,
             sides: None,
             time: self.clock.now(),
-        };
-        let created =
-            self.write(name.as_str().len() + topic.len(), |done| Write::CreateRoom(new.clone(), done)).await?;
+        }
+    }
+
+    /// Makes a room, unless there is one of that name.
+    pub(super) async fn create(&self, new: NewRoom) -> Result<Created<Arc<Room>>, StoreError> {
+        let bytes = new.name.as_str().len() + new.topic.len();
+        let created = self.write(bytes, |done| Write::CreateRoom(new.clone(), done)).await?;
         Ok(match created {
             Created::Taken | Created::NotInvited => {
-                if self.rooms.named(name).is_none() {
-                    // Made by a commit that only seemed to fail.
-                    let stored = self.store.rooms().await?.into_iter().filter(|stored| stored.name == *name);
+                let known = |name: &RoomName| new.sides.is_none() && self.rooms.named(name).is_some();
+                if !known(&new.name) {
+                    // Made by a commit that only seemed to fail; or somebody else has just begun the same conversation.
+                    let stored = self.store.rooms().await?.into_iter().filter(|stored| stored.name == new.name);
                     stored.for_each(|stored| drop(self.rooms.add(Room::new(stored))));
                 }
                 Created::Taken
             }
             Created::New(id) => {
-                let (name, epoch) = (name.clone(), new.epoch);
-                let settings = Settings { kind, topic: Line::trusted(topic), ..Settings::default() };
-                let (first, head, members) = (Seq(1), Seq::ZERO, Vec::new());
+                let topic = Line::trusted(new.topic);
                 let room = self.rooms.add(Room::new(StoredRoom {
                     id,
-                    name,
-                    settings,
-                    epoch,
-                    first,
-                    head,
+                    name: new.name,
+                    settings: Settings { kind: new.kind, topic, ..Settings::default() },
+                    epoch: new.epoch,
+                    first: Seq(1),
+                    head: Seq::ZERO,
                     heir: None,
-                    sides: None,
-                    members,
+                    sides: new.sides.clone(),
+                    members: Vec::new(),
                     bans: Vec::new(),
                     mutes: Vec::new(),
                     invited: Vec::new(),
                 }));
-                if let Some(owner) = owner {
-                    room.ledger().state.add_owner(owner);
+                if let Some(owner) = new.owner {
+                    room.ledger().state.add_first(owner, RoomRole::Owner);
                 }
                 Created::New(room)
             }
+        })
+    }
+
+    /// Has a change written that is no entry, and waits for its commit.
+    ///
+    /// # Errors
+    /// What the store says, as it is told to whoever asked.
+    pub(super) async fn change(&self, change: Change) -> Result<u64, Refusal> {
+        self.write(0, |done| Write::Change(Box::new(change), done)).await.map_err(|error| unavailable(&error))
+    }
+
+    /// What somebody did who may, to be remembered.
+    pub(super) fn act(&self, by: &Person, act: &str, room: Option<&Room>, target: &str, detail: &str) -> Box<Act> {
+        Box::new(Act {
+            time: self.clock.now(),
+            by: by.user.name.shared(),
+            act: act.into(),
+            room: room.map(|room| room.id),
+            room_name: room.map(|room| room.name().as_str().into()).unwrap_or_default(),
+            target: target.into(),
+            detail: detail.into(),
         })
     }
 
@@ -149,25 +179,63 @@ impl Chat {
         outcome.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// A session of this user ends; where it was the last, the user is offline. Ends a guest's memberships.
+    /// A session of this user ends; where it was the last, the user is offline. Ends a guest's memberships, but not its
+    /// direct conversations: it may come back to them.
     pub(super) fn depart(&self, person: &Arc<Person>, session: &Session) {
         let guest = person.user.is_guest();
         if guest {
             // Before the name is free: who takes it next must not find the guest still there.
-            for room in person.rooms() {
+            for room in person.rooms().iter().filter(|room| !room.is_direct()) {
                 let mut ledger = room.ledger();
                 // Asked under the room's lock: a guest that has come back on another connection is made a member after
                 // that, or not taken away here.
                 let gone = person.has_only(session) && ledger.state.remove_guest(person.user.id);
                 drop(ledger);
                 if gone {
-                    self.tell_presence(&room, person, false);
+                    self.tell_presence(room, person, false);
                 }
             }
         }
-        if self.online.leave(person, session, Instant::now()) && !guest {
-            for room in person.rooms() {
-                self.refresh_presence(&room, person);
+        if self.online.leave(person, session, Instant::now()) {
+            for room in person.rooms().iter().filter(|room| !guest || room.is_direct()) {
+                self.refresh_presence(room, person);
+            }
+            if !guest {
+                self.note_seen(person);
+            }
+        }
+    }
+
+    /// Remembers when an account was online last. Nobody waits for it, and where the queue is full it is let be.
+    fn note_seen(&self, person: &Person) {
+        let change = Change::Seen { user: person.user.id, time: self.clock.now() };
+        if let Some(place) = self.store.queue().try_reserve(0) {
+            let (done, _) = oneshot::channel();
+            let _ = self.store.queue().push(place, Write::Change(Box::new(change), done));
+        }
+    }
+
+    /// Somebody was put out of a room by an entry, or has left: its sessions are told so behind that entry.
+    pub(super) fn put_out(&self, room: &Arc<Room>, user: UserId, seq: Seq, change: &'static str, reason: Option<Line>) {
+        let farewell = Hint::Removed { room: room.name_for(user), seq, change, reason };
+        // Whoever follows without being known any more has just gone, and is not sent anything either.
+        for session in room.followed_by(user) {
+            session.put_out(room, seq, farewell.clone());
+        }
+        let Some(person) = self.online.known(user) else { return };
+        person.remove_room(room.id);
+        for session in person.open_sessions().iter().filter(|session| !session.follows(room)) {
+            session.put_out(room, seq, farewell.clone());
+        }
+    }
+
+    /// Something was added to a direct conversation: sessions of the two that do not follow it are told so.
+    pub(super) fn announce_direct(&self, room: &Arc<Room>) {
+        let head = room.told_head();
+        for side in room.sides.iter().flatten() {
+            let Some(person) = self.online.known(side.user) else { continue };
+            for session in person.open_sessions().iter().filter(|session| !session.follows(room)) {
+                session.hint(Hint::Invited { room: room.name_for(side.user), head, by: None });
             }
         }
     }
@@ -186,15 +254,28 @@ impl Chat {
 
     /// Tells who follows a room that somebody came or went.
     pub(super) fn tell_presence(&self, room: &Room, person: &Person, online: bool) {
-        let live = room.live();
-        if live.followers.len() > MOST_TOLD_OF_PRESENCE {
-            return;
+        let Status { away, text } = if online { person.status() } else { Status::default() };
+        let hint = Hint::Presence { user: person.user.name.shared(), online, away, text };
+        for session in audience(room, person) {
+            session.hint(hint.clone());
         }
-        let others = live.followers.iter().filter(|follower| follower.user != person.user.id);
-        let sessions: Vec<Arc<Session>> = others.map(|follower| Arc::clone(&follower.session)).collect();
-        drop(live);
-        for session in sessions {
-            session.hint(Hint::Presence { user: person.user.name.shared(), online, away: false, text: None });
+    }
+
+    /// Tells everybody who follows a room with somebody what that one says of being there; each session once.
+    pub(super) fn tell_status(&self, person: &Person) {
+        let Status { away, text } = person.status();
+        let hint = Hint::Presence { user: person.user.name.shared(), online: true, away, text };
+        // A session that follows several of the rooms has the later hint replace the earlier one.
+        for session in person.rooms().iter().flat_map(|room| audience(room, person)) {
+            session.hint(hint.clone());
+        }
+    }
+
+    /// Tells who follows a room that somebody is typing.
+    pub(super) fn tell_typing(&self, room: &Room, person: &Person) {
+        for session in audience(room, person) {
+            let room = session.viewer().map_or_else(|| room.name(), |viewer| room.name_for(viewer));
+            session.hint(Hint::Typing { room, user: person.user.name.shared() });
         }
     }
 
@@ -219,6 +300,16 @@ impl Chat {
     pub(super) fn is_young(&self, within: Duration) -> bool {
         self.started.elapsed() < within
     }
+}
+
+/// The others who follow a room and are told who is there; nobody in a big one.
+fn audience(room: &Room, person: &Person) -> Vec<Arc<Session>> {
+    let live = room.live();
+    if live.followers.len() > MOST_TOLD_OF_PRESENCE {
+        return Vec::new();
+    }
+    let others = live.followers.iter().filter(|follower| follower.user != person.user.id);
+    others.map(|follower| Arc::clone(&follower.session)).collect()
 }
 
 /// Bytes as hexadecimal digits.

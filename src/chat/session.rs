@@ -19,9 +19,9 @@ use crate::chat::outbox::{Answered, MOST_WAITING, Outbox, Ticket};
 use crate::chat::requests;
 use crate::chat::service::Chat;
 use crate::chat::throttle;
-use crate::model::{RoomId, Seq, UserId};
-use crate::protocol::{Answer, Ask, Code, Hint, Refusal, Response};
-use crate::store::Outcome;
+use crate::model::{Line, RoomId, Seq, UserId};
+use crate::protocol::{Answer, Ask, Code, Hint, Refusal};
+use crate::store::{Outcome, Unmet};
 
 /// One conversation: who is logged in, what waits to be answered, and a cursor for each followed room.
 pub struct Session {
@@ -61,6 +61,8 @@ pub(super) struct Inner {
     viewer: Option<UserId>,
     /// What whoever was logged in last has left of what it may send.
     floods: Option<Arc<Mutex<Floods>>>,
+    /// What the peer calls itself.
+    pub(super) client: Option<Line>,
     /// Requests that came too late to be done.
     refused: usize,
     /// Which followed room is served first next time.
@@ -123,9 +125,32 @@ pub enum Asking {
 /// Who waits for a posting. Travels through the store as [`crate::store::Origin`].
 pub(super) enum Waiter {
     /// A session, which goes on meanwhile.
-    Slot(Arc<Session>, Ticket),
+    Slot(Arc<Session>, Ticket, Posting),
     /// A request that goes on only then.
     Call(oneshot::Sender<Outcome>),
+    /// It is a consequence of something else that somebody waits for.
+    Nobody,
+}
+
+/// What was posted, as far as its answer depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Posting {
+    /// A message.
+    Message,
+    /// Something about a message, or about the room.
+    Change,
+}
+
+impl Posting {
+    /// What it is called when the log says that it may not be.
+    pub(super) fn refusal(self, unmet: Unmet) -> Refusal {
+        match (unmet, self) {
+            (Unmet::NoTarget, Posting::Message) => Refusal::from(Code::NoSuchMessage).about("reply_to"),
+            (Unmet::NoTarget, Posting::Change) => Refusal::from(Code::NoSuchMessage).about("target"),
+            (Unmet::NotYours, _) => Code::Forbidden.into(),
+            (Unmet::Full, _) => Refusal::from(Code::Forbidden).about("emoji"),
+        }
+    }
 }
 
 impl Session {
@@ -144,6 +169,7 @@ impl Session {
                 held: Held::Nothing,
                 viewer: None,
                 floods: None,
+                client: None,
                 refused: 0,
                 turn: 0,
                 flood: Bucket::default(),
@@ -161,6 +187,11 @@ impl Session {
 
     pub(super) fn form(&self) -> Form {
         self.inner().form
+    }
+
+    /// The peer says what it is.
+    pub(super) fn set_client(&self, client: Line) {
+        self.inner().client = Some(client);
     }
 
     /// Whether somebody is logged in.
@@ -364,11 +395,6 @@ impl Session {
     /// Fills a slot, before its entry can be seen. [`Session::published`] has to follow.
     pub(super) fn settle(&self, ticket: Ticket, answer: Answer, posted: Option<(RoomId, Seq)>) {
         let mut inner = self.inner();
-        if let (Some(person), Some((room, _)), Ok(Response::Posted { duplicate: false, .. })) =
-            (inner.person.as_ref().filter(|person| person.user.is_guest()), posted, &answer)
-        {
-            person.note_own(room);
-        }
         inner.outbox.fill(ticket, answer, posted);
     }
 
@@ -384,17 +410,25 @@ impl Session {
         self.wake.notify_one();
     }
 
-    /// Tells something that may be merged with what was told before, or dropped.
+    /// Tells something that is no entry. What is light may be merged with what was told before, or dropped; whoever does
+    /// not even take what is not is closed.
     pub(super) fn hint(&self, hint: Hint) {
         let mut inner = self.inner();
-        if let Hint::Presence { user, .. } = &hint {
-            inner.hints.retain(|known| !matches!(known, Hint::Presence { user: known, .. } if known == user));
+        inner.hints.retain(|known| !hint.replaces(known));
+        if inner.hints.len() >= if hint.is_light() { MOST_LIGHT_HINTS } else { MOST_HINTS } {
+            let known = inner.hints.iter().position(Hint::is_light);
+            match known {
+                _ if hint.is_light() => return,
+                Some(at) => drop(inner.hints.remove(at)),
+                None => {
+                    drop(inner);
+                    return self.finish_curtly();
+                }
+            }
         }
-        if inner.hints.len() < MOST_HINTS {
-            inner.hints.push(hint);
-            drop(inner);
-            self.wake.notify_one();
-        }
+        inner.hints.push(hint);
+        drop(inner);
+        self.wake.notify_one();
     }
 
     /// Spends one of what may be asked.
@@ -446,8 +480,11 @@ impl Inner {
     }
 }
 
-/// How many hints may wait for a session. More are dropped: they are only hints.
-const MOST_HINTS: usize = 64;
+/// How many hints may wait for a session before light ones are dropped.
+const MOST_LIGHT_HINTS: usize = 64;
+
+/// How many hints may wait for a session that are not to be lost.
+const MOST_HINTS: usize = 1024;
 
 /// What a failed store means to whoever asked.
 pub(super) fn unavailable(error: &crate::store::StoreError) -> Refusal {

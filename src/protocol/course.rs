@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
-use crate::model::{Body, Clock, Entry, RoomName, Time};
+use crate::model::{Body, Clock, Entry, Line, MemberChange, RoomName, Time};
 use crate::protocol::object::{Fields, string};
 use crate::protocol::response::NameLine;
 use crate::protocol::{Code, Hint, Refusal, Secret};
@@ -80,7 +80,7 @@ pub struct CourseOptions {
     pub server_name: String,
     /// Whether one sees one's own messages.
     pub echo: bool,
-    /// Whether one is told who comes and goes.
+    /// Whether one is told who comes and goes, who is put out or silenced, what the topic is, and what admins have to say.
     pub notices: bool,
     /// Whether the dialect of 2014 has a few more keys than were assigned, which some clients need.
     pub extras: bool,
@@ -150,11 +150,41 @@ impl Course {
             .unwrap_or_default()
     }
 
-    /// What is told of somebody who came or went, where that is wanted. A shutdown shows by itself: the connection ends.
+    /// What is told where notices are wanted. A shutdown shows by itself: the connection ends.
+    ///
+    /// Whoever is back from a pause is told of in the same words as who has just come, for a hint does not say which it is.
     pub(super) fn notice(&self, hint: &Hint) -> Option<String> {
+        if !self.options.notices {
+            return None;
+        }
         match hint {
-            Hint::Presence { user, online, .. } if self.options.notices => {
-                Some(format!("{user} {}.", if *online { "has come" } else { "has gone" }))
+            Hint::Presence { user, online: false, .. } => Some(format!("{user} has gone.")),
+            Hint::Presence { user, away: true, .. } => Some(format!("{user} is away.")),
+            Hint::Presence { user, .. } => Some(format!("{user} is here.")),
+            Hint::Removed { change: "kick" | "ban", reason, .. } => {
+                Some(format!("You were put out{}.", because(reason.as_ref())))
+            }
+            Hint::Notice { text } => Some(text.as_str().to_owned()),
+            _ => None,
+        }
+    }
+
+    /// What is told of an entry that is no message, where notices are wanted. What happens to single messages shows in the
+    /// backlog.
+    pub(super) fn told(&self, entry: &Entry) -> Option<String> {
+        let from = &entry.from;
+        match &entry.body {
+            _ if !self.options.notices => None,
+            Body::Topic { topic } if topic.is_empty() => Some(format!("{from} has taken the topic away.")),
+            Body::Topic { topic } => Some(format!("{from} has set the topic: {}", topic.as_str())),
+            Body::Member { user, change, reason, .. } => {
+                let verb = match change {
+                    MemberChange::Kick => "put out",
+                    MemberChange::Ban => "banned",
+                    MemberChange::Mute => "silenced",
+                    _ => return None,
+                };
+                Some(format!("{from} has {verb} {user}{}.", because(reason.as_ref())))
             }
             _ => None,
         }
@@ -180,6 +210,14 @@ impl Course {
         }
         newest.reverse();
         newest
+    }
+}
+
+/// The end of a sentence about something that somebody may have given a reason for.
+fn because(reason: Option<&Line>) -> String {
+    match reason {
+        Some(reason) if !reason.is_empty() => format!(" ({})", reason.as_str()),
+        _ => String::new(),
     }
 }
 
@@ -267,8 +305,65 @@ pub(super) mod tests {
             time: Time(1_769_860_800_000 + 1000 * i64::try_from(seq).unwrap()),
             author: UserId(-5 - i64::try_from(from.len()).unwrap()),
             from: from.into(),
-            body: Body::Message(Message { text: Text::trusted(text), reply_to: None, action }),
+            body: Body::Message(Message { action, ..Message::new(Text::trusted(text)) }),
         }
+    }
+
+    /// Somebody as `names` lists them.
+    pub(in crate::protocol) fn named(name: &str, online: bool) -> NameLine {
+        NameLine { name: name.into(), role: "member", online, guest: true, away: false, text: None, last_seen: None }
+    }
+
+    /// Somebody who came or went.
+    pub(in crate::protocol) fn presence(user: &str, online: bool) -> Hint {
+        Hint::Presence { user: user.into(), online, away: false, text: None }
+    }
+
+    #[test]
+    fn what_happens_in_the_room_is_told_where_it_is_wanted() {
+        let course = |notices| {
+            let options = CourseOptions { notices, ..CourseOptions::default() };
+            Course::new(options, Arc::new(Noon), TimeZone::UTC)
+        };
+        let line = |text: &str| Line::trusted(text);
+        let member = |change, reason| Body::Member {
+            user: "bob".into(),
+            user_id: UserId(7),
+            change,
+            role: None,
+            reason,
+            until: None,
+        };
+        for (body, expected) in [
+            (Body::Topic { topic: line("cake") }, Some("eve has set the topic: cake")),
+            (Body::Topic { topic: line("") }, Some("eve has taken the topic away.")),
+            (member(MemberChange::Kick, None), Some("eve has put out bob.")),
+            (member(MemberChange::Ban, Some(line("spam"))), Some("eve has banned bob (spam).")),
+            (member(MemberChange::Mute, Some(line(""))), Some("eve has silenced bob.")),
+            (member(MemberChange::Join, None), None),
+            (Body::Edit { target: Seq(1), text: Some(Text::trusted("x")) }, None),
+            (Body::Delete { target: Seq(1), reason: None }, None),
+            (Body::React { target: Seq(1), emoji: line("+1"), remove: false }, None),
+        ] {
+            let entry = Entry { body, ..said(2, "eve", "x", false) };
+            assert_eq!(course(true).told(&entry).as_deref(), expected);
+            assert_eq!(course(false).told(&entry), None);
+        }
+        assert_eq!(course(true).told(&said(1, "eve", "x", false)), None);
+        let away = Hint::Presence { user: "bob".into(), online: true, away: true, text: Some(line("lunch")) };
+        let room = RoomName::trusted("lobby");
+        let removed = |change| Hint::Removed { room: room.clone(), seq: Seq(2), change, reason: Some(line("spam")) };
+        for (hint, expected) in [
+            (presence("bob", true), "bob is here."),
+            (presence("bob", false), "bob has gone."),
+            (away, "bob is away."),
+            (removed("ban"), "You were put out (spam)."),
+            (Hint::Notice { text: Text::trusted("Down at 8.") }, "Down at 8."),
+        ] {
+            assert_eq!(course(true).notice(&hint).as_deref(), Some(expected));
+            assert_eq!(course(false).notice(&hint), None);
+        }
+        assert_eq!(course(true).notice(&removed("leave")), None);
     }
 
     #[test]

@@ -211,6 +211,9 @@ impl Dialect for Course2014 {
         if let Some(said) = Said::of(entry) {
             let timestamp = self.course.timestamp(entry.time);
             self.broadcast(&entry.from, &timestamp, &line(&entry.from, &timestamp, &said), out);
+        } else if let Some(notice) = self.course.told(entry) {
+            let timestamp = self.course.timestamp(entry.time);
+            self.broadcast(&self.options().server_name, &timestamp, &notice, out);
         }
     }
 
@@ -281,10 +284,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{Seq, Time};
-    use crate::protocol::course::tests::{Noon, said};
+    use crate::model::{Body, Line, Seq, Time};
+    use crate::protocol::course::tests::{Noon, named, presence, said};
     use crate::protocol::json::tests::lines;
-    use crate::protocol::response::NameLine;
 
     fn dialect(options: CourseOptions) -> Course2014 {
         Course2014::new(options, Arc::new(Noon), TimeZone::UTC)
@@ -423,8 +425,7 @@ mod tests {
         assert_eq!(answered(&usual(), logout, Response::LoggedOut { username: "bob".into() }), [expected]);
         let expected = json!({"response": "logout", "username": "bob"});
         assert_eq!(answered(&plain, logout, Response::LoggedOut { username: "bob".into() }), [expected]);
-        let name = |name: &str, online| NameLine { name: name.into(), role: "member", online, guest: true };
-        let names = vec![name("carol", true), name("bob", false), name("alice", true)];
+        let names = vec![named("carol", true), named("bob", false), named("alice", true)];
         let users = Response::Names { room: None, names, more: false };
         let expected = json!({"response": "listUsers", "users": ["alice", "carol"]});
         assert_eq!(answered(&usual(), r#"{"request":"listUsers"}"#, users), [expected]);
@@ -454,18 +455,20 @@ mod tests {
 
     #[test]
     fn notices_are_messages_where_they_are_wanted() {
-        let hints = [
-            Hint::Presence { user: "bob".into(), online: true },
-            Hint::Shutdown { reason: "stop", retry_after: Duration::ZERO },
-        ];
+        let hints = [presence("bob", true), Hint::Shutdown { reason: "stop", retry_after: Duration::ZERO }];
         let mut out = Vec::new();
         hints.iter().for_each(|hint| usual().hint(hint, &mut out));
         assert!(out.is_empty());
         let dialect = dialect(CourseOptions { notices: true, ..CourseOptions::default() });
         hints.iter().for_each(|hint| dialect.hint(hint, &mut out));
-        let expected = json!({"response": "message", "message": "bob has come.", "username": "Server",
+        let expected = json!({"response": "message", "message": "bob is here.", "username": "Server",
                               "timestamp": "2026-01-31 12:00:00"});
-        assert_eq!(lines(&out), [expected]);
+        let topic = Entry { body: Body::Topic { topic: Line::trusted("cake") }, ..said(3, "eve", "x", false) };
+        dialect.entry(&RoomName::trusted("lobby"), &topic, None, &mut out);
+        usual().entry(&RoomName::trusted("lobby"), &topic, None, &mut out);
+        let told = json!({"response": "message", "message": "eve has set the topic: cake", "username": "Server",
+                          "timestamp": "2026-01-31 12:00:03"});
+        assert_eq!(lines(&out), [expected, told]);
     }
 
     #[test]

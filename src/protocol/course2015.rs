@@ -236,6 +236,9 @@ impl Dialect for Course2015 {
         if let Some(said) = Said::of(entry) {
             self.message(entry, &said, out);
             out.push(b'\n');
+        } else if let Some(notice) = self.course.told(entry) {
+            let sender = &self.options().server_name;
+            self.write(entry.time, sender, "info", |out| json::string(out, &notice), out);
         }
     }
 
@@ -285,10 +288,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::Seq;
-    use crate::protocol::course::tests::{Noon, said};
+    use crate::model::{Body, Line, Seq};
+    use crate::protocol::course::tests::{Noon, named, presence, said};
     use crate::protocol::json::tests::lines;
-    use crate::protocol::response::{Entered, NameLine, Page};
+    use crate::protocol::response::{Entered, Page};
 
     fn dialect(options: CourseOptions) -> Course2015 {
         Course2015::new(options, Arc::new(Noon), TimeZone::UTC)
@@ -445,8 +448,7 @@ mod tests {
 
     #[test]
     fn answers_are_strings() {
-        let name = |name: &str, online| NameLine { name: name.into(), role: "member", online, guest: true };
-        let names = vec![name("carol", true), name("bob", false), name("alice", true)];
+        let names = vec![named("carol", true), named("bob", false), named("alice", true)];
         let names = Response::Names { room: Some(lobby()), names, more: false };
         assert_eq!(answered(&usual(), r#"{"request":"names"}"#, names), [server("info", "alice, carol")]);
         let logout = Response::LoggedOut { username: "bob".into() };
@@ -552,16 +554,18 @@ mod tests {
 
     #[test]
     fn notices_are_infos_where_they_are_wanted() {
-        let hints = [
-            Hint::Presence { user: "bob".into(), online: false },
-            Hint::Shutdown { reason: "stop", retry_after: Duration::ZERO },
-        ];
+        let hints = [presence("bob", false), Hint::Shutdown { reason: "stop", retry_after: Duration::ZERO }];
         let mut out = Vec::new();
         hints.iter().for_each(|hint| usual().hint(hint, &mut out));
         assert!(out.is_empty());
         let dialect = dialect(CourseOptions { notices: true, ..CourseOptions::default() });
         hints.iter().for_each(|hint| dialect.hint(hint, &mut out));
-        assert_eq!(objects(&out), [server("info", "bob has gone.")]);
+        let topic = Entry { body: Body::Topic { topic: Line::trusted("cake") }, ..said(3, "eve", "x", false) };
+        dialect.entry(&lobby(), &topic, None, &mut out);
+        usual().entry(&lobby(), &topic, None, &mut out);
+        let told = json!({"timestamp": "2026-01-31 12:00:03", "sender": "Server", "response": "info",
+                          "content": "eve has set the topic: cake"});
+        assert_eq!(objects(&out), [server("info", "bob has gone."), told]);
     }
 
     proptest! {

@@ -8,6 +8,7 @@ use crate::protocol::native;
 /// Several consecutive entries of one room as the bytes of their events. A clone shares the bytes.
 #[derive(Clone, Debug)]
 pub struct Segment {
+    room_after: RoomName,
     first: Seq,
     bytes: Bytes,
     /// Where each entry ends in `bytes`.
@@ -15,21 +16,32 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Encodes entries, which must be consecutive. At most 4 GiB of them, which is beyond anything that stays in memory.
+    /// Encodes entries, which must be consecutive, of a room that was called `room` in front of them. At most 4 GiB of them,
+    /// which is beyond anything that stays in memory.
+    ///
+    /// An entry that gives the room another name stands under that name, and so does what is behind it.
     pub fn encode(room: &RoomName, entries: &[Entry]) -> Segment {
         debug_assert!(entries.windows(2).all(|pair| pair[0].seq.next() == pair[1].seq), "entries are consecutive");
         // A guess that fits short messages, so that the buffer rarely has to move.
         let mut bytes = Vec::with_capacity(entries.len() * 256);
+        let mut room_after = room;
         let ends = entries
             .iter()
             .map(|entry| {
-                native::write_entry(room, entry, &mut bytes);
+                room_after = native::renames(entry).unwrap_or(room_after);
+                native::write_entry(room_after, entry, &mut bytes);
                 u32::try_from(bytes.len()).unwrap_or(u32::MAX)
             })
             .collect();
         // What the guess was too large by would stay in memory for as long as the segment does.
         bytes.shrink_to_fit();
-        Segment { first: entries.first().map_or(Seq::ZERO, |entry| entry.seq), bytes: Bytes::from(bytes), ends }
+        let first = entries.first().map_or(Seq::ZERO, |entry| entry.seq);
+        Segment { room_after: room_after.clone(), first, bytes: Bytes::from(bytes), ends }
+    }
+
+    /// What the room is called behind the last entry: whoever goes on from here needs it for the next ones.
+    pub fn room_after(&self) -> &RoomName {
+        &self.room_after
     }
 
     /// The first entry.
@@ -64,7 +76,9 @@ impl Segment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Body, RoomChange};
     use crate::protocol::course::tests::said;
+    use crate::protocol::json::tests::lines;
     use crate::protocol::{Dialect, native::Native};
 
     #[test]
@@ -86,6 +100,22 @@ mod tests {
             }
         }
         assert_eq!(segment.slice(Seq::ZERO, Seq(u64::MAX)).len(), segment.len_bytes());
+    }
+
+    #[test]
+    fn a_renamed_room_has_its_new_name_from_that_entry_on() {
+        let (old, new) = (RoomName::parse("lobby").unwrap(), RoomName::parse("hall").unwrap());
+        let mut entries: Vec<_> = (7..=9).map(|seq| said(seq, "alice", "x", false)).collect();
+        entries[1].body =
+            Body::Room(RoomChange { name: Some(new.clone()), was: Some(old.clone()), ..RoomChange::default() });
+        let segment = Segment::encode(&old, &entries);
+        let rooms: Vec<_> = lines(&segment.slice(Seq::ZERO, Seq(9))).iter().map(|line| line["room"].clone()).collect();
+        assert_eq!(rooms, ["lobby", "hall", "hall"]);
+        assert_eq!(segment.room_after(), &new);
+        assert_eq!(Segment::encode(&old, &entries[..1]).room_after(), &old);
+        let back = RoomChange { name: Some(old.clone()), was: Some(new.clone()), ..RoomChange::default() };
+        entries[2].body = Body::Room(back);
+        assert_eq!(Segment::encode(&old, &entries).room_after(), &old);
     }
 
     #[test]

@@ -54,6 +54,32 @@ impl<'a> Object<'a> {
         time(self.key(key), value);
     }
 
+    /// A string, where there is one.
+    pub fn maybe_str(&mut self, key: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.str(key, value);
+        }
+    }
+
+    /// A natural number, where there is one.
+    pub fn maybe_int(&mut self, key: &'static str, value: Option<u64>) {
+        if let Some(value) = value {
+            self.int(key, value);
+        }
+    }
+
+    /// A moment, where there is one.
+    pub fn maybe_time(&mut self, key: &'static str, value: Option<Time>) {
+        if let Some(value) = value {
+            self.time(key, value);
+        }
+    }
+
+    /// A list of strings.
+    pub fn strs(&mut self, key: &'static str, values: impl IntoIterator<Item = impl AsRef<str>>) {
+        list(self.key(key), values, |value, out| string(out, value.as_ref()));
+    }
+
     /// A value that is JSON already.
     pub fn json(&mut self, key: &'static str, value: &str) {
         self.key(key).extend_from_slice(value.as_bytes());

@@ -19,6 +19,8 @@ pub(super) fn chat(config: &Config) -> chat::Options {
         names: config.accounts.names,
         default_rooms: config.rooms.standing(),
         creation: config.rooms.creation,
+        retention_days: config.rooms.retention_days,
+        retention_entries: config.rooms.retention_entries,
         limits: chat::Limits {
             max_sessions_per_user: u32::try_from(limits.max_sessions_per_user).unwrap_or(u32::MAX),
             max_frame_bytes: limits.max_frame_bytes,
@@ -31,6 +33,7 @@ pub(super) fn chat(config: &Config) -> chat::Options {
             password_attempts: limits.password_attempts,
             rooms_per_user: u32::try_from(limits.rooms_per_user).unwrap_or(u32::MAX),
             room_creations_per_hour: limits.room_creations_per_hour,
+            search_timeout: limits.search_timeout,
         },
     }
 }

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::model::{Body, Entry, RoomId, Seq, Time, UserId};
-use crate::store::{Append, Created, Outcome, Queued, Settled, StoreError, Unmet, Write};
+use crate::store::{Created, Outcome, Queued, Settled, StoreError, Unmet, Write};
 
 /// What became of one write of a batch, before anybody is told.
 pub(super) enum Fate {
-    /// The append got this number and time.
-    Appended(Seq, Time),
-    /// The same, and it is a message that mentions these members.
-    Mentioning(Seq, Time, Box<[Arc<str>]>),
+    /// The append got this number and time, and mentions these.
+    Appended(Seq, Time, Box<[Arc<str>]>),
     /// The append was there already.
     Duplicate(Seq, Time),
     /// The room was made or not.
@@ -80,14 +78,13 @@ pub(super) fn settle(
         let fate = fates.next().unwrap_or_else(|| Fate::Failed(defect()));
         match write {
             Write::Append(append) => {
-                let Append { author, from, mut body, .. } = append;
                 let outcome = match fate {
-                    Fate::Appended(seq, time) => Outcome::Appended(Entry { seq, time, author, from, body }),
-                    Fate::Mentioning(seq, time, mentions) => {
+                    Fate::Appended(seq, time, mentions) => {
+                        let mut body = append.body;
                         if let Body::Message(message) = &mut body {
                             message.mentions = mentions;
                         }
-                        Outcome::Appended(Entry { seq, time, author, from, body })
+                        Outcome::Appended(Entry { seq, time, author: append.author, from: append.from, body })
                     }
                     Fate::Duplicate(seq, time) => Outcome::Duplicate { seq, time },
                     Fate::Failed(error) => Outcome::Failed { generation: generations.required(append.room), error },

@@ -170,6 +170,10 @@ impl Store for MemoryStore {
         self.read(|state| state.account(folded))
     }
 
+    fn user(&self, user: UserId) -> Reading<'_, Option<Account>> {
+        self.read(|state| state.user(user))
+    }
+
     fn token(&self, hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
         self.read(|state| state.token(&hash))
     }

@@ -98,6 +98,9 @@ pub trait Store: Send + Sync + 'static {
     /// The account of that folded name.
     fn account(&self, folded: &str) -> Reading<'_, Option<Account>>;
 
+    /// The account of that number.
+    fn user(&self, user: UserId) -> Reading<'_, Option<Account>>;
+
     /// The account that a token belongs to, and the token.
     fn token(&self, hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>>;
 

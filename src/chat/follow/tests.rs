@@ -14,6 +14,11 @@ use crate::store::memory::MemoryStore;
 /// How long anything may take that should come at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What is told behind the last entry.
+fn farewell() -> Hint {
+    Hint::Removed { room: RoomName::trusted("den"), seq: Seq(1), change: "kick", reason: None }
+}
+
 /// A chat whose publisher runs only while a test waits for it.
 struct World {
     chat: Arc<Chat>,
@@ -168,7 +173,7 @@ async fn while_a_leave_waits_for_its_commit_only_its_own_room_is_held_back() {
         world.say(&author, "den", 2).await;
         world.say(&author, "side", 2).await;
         assert_eq!(read(&rounds(&reader)), (0, of("side", 1..=2)), "{form:?}");
-        reader.stop_following_at(&world.room("den"), Seq(2));
+        reader.put_out(&world.room("den"), Seq(2), farewell());
         reader.answer(Tag::new(Kind::Leave), Ok(Response::Help));
         world.say(&author, "den", 1).await;
         let first = round(&reader).expect("the answer");
@@ -277,16 +282,17 @@ async fn a_room_is_followed_up_to_where_it_ends_and_no_further() {
         let (author, reader) = (world.guest("author", &rooms).await, world.guest("reader", &rooms).await);
         reader.set_form(form);
         world.say(&author, "den", 1).await;
-        reader.stop_following_at(&world.room("den"), Seq(3));
+        reader.put_out(&world.room("den"), Seq(3), farewell());
         // A later end does not put the first one off.
-        reader.stop_following_at(&world.room("den"), Seq(5));
+        reader.put_out(&world.room("den"), Seq(5), farewell());
         assert_eq!(read(&rounds(&reader)).1, of("den", [1]), "{form:?}");
         world.say(&author, "den", 3).await;
         world.say(&author, "side", 1).await;
         let (_, mut all) = read(&rounds(&reader));
         all.sort();
         assert_eq!(all, [of("den", 2..=3), of("side", [1])].concat(), "{form:?}");
-        let followed: Vec<String> = reader.inner().follows.iter().map(|follow| follow.room.name.to_string()).collect();
+        let followed: Vec<String> =
+            reader.inner().follows.iter().map(|follow| follow.room.name().to_string()).collect();
         assert_eq!(followed, ["side"], "{form:?}");
         let den = world.room("den");
         assert!(den.live().followers.iter().all(|follower| !Arc::ptr_eq(&follower.session, &reader)), "{form:?}");

@@ -9,24 +9,28 @@ use crate::chat::limits::Registration;
 use crate::chat::online::{GUEST_RETURN, Person, Return};
 use crate::chat::password::Passwords;
 use crate::chat::requests::history::MOST_BYTES;
-use crate::chat::requests::{rooms, seen, within_bounds};
+use crate::chat::requests::{Fitting, line, rooms, seen};
 use crate::chat::room::Room;
 use crate::chat::session::{Origin, Session, unavailable};
 use crate::chat::throttle;
 use crate::model::{Anchor, RoomName, RoomRole, Seq, ServerRole, User, Username};
 use crate::protocol::response::{Entered, Hello, HelloLimits, LoggedIn, Membership};
-use crate::protocol::{Answer, Code, Credential, Refusal, Response, Secret};
-use crate::store::{Created, Most, NewAccount, Unread, Write};
+use crate::protocol::{Answer, Code, Credential, Refusal, Request, Response, Secret};
+use crate::store::{Account, Created, Most, NewAccount, Unread, Write};
 
 /// The version of the native protocol.
 const PROTOCOL: i64 = 1;
 /// What this version of the server can do beyond the first.
-const FEATURES: &[&str] = &["history", "nonce", "resume"];
+const FEATURES: &[&str] = &["history", "nonce", "resume", "edit", "react", "search", "direct", "read", "moderation"];
 
 /// Says what the server is.
-pub(super) fn hello(chat: &Chat, protocol: Option<i64>) -> Answer {
+pub(super) fn hello(session: &Session, protocol: Option<i64>, client: Option<Box<str>>) -> Answer {
+    let chat = &session.chat;
     if protocol.is_some_and(|version| version != PROTOCOL) {
         return Err(Refusal::from(Code::UnsupportedProtocol).about("protocol"));
+    }
+    if let Some(client) = line(client, "client")? {
+        session.set_client(client);
     }
     let (options, limits) = (&chat.options, &chat.options.limits);
     Ok(Response::Hello(Box::new(Hello {
@@ -53,7 +57,7 @@ pub(super) fn whoami(person: &Person) -> Response {
     Response::Whoami {
         username: person.user.name.shared(),
         guest: person.user.is_guest(),
-        role: person.user.role,
+        role: person.role(),
         sessions: u32::try_from(person.sessions()).unwrap_or(u32::MAX),
     }
 }
@@ -70,7 +74,12 @@ pub(super) async fn login(session: &Arc<Session>, username: &str, credential: Cr
 }
 
 /// Makes an account, and logs in to it.
-pub(super) async fn register(session: &Arc<Session>, username: &str, password: &Secret) -> Answer {
+pub(super) async fn register(
+    session: &Arc<Session>,
+    username: &str,
+    password: &Secret,
+    _invite: Option<Secret>,
+) -> Answer {
     let chat = &session.chat;
     let name = newcomer(session, username)?;
     if chat.options.registration != Registration::Open {
@@ -94,7 +103,7 @@ pub(super) async fn register(session: &Arc<Session>, username: &str, password: &
     let user = User { id, name, role: ServerRole::User };
     let person = claim.enter(user, session, session.floods());
     session.set_person(&person)?;
-    Ok(Response::LoggedIn(Box::new(logged_in(&person, None, Vec::new()))))
+    Ok(Response::LoggedIn(Box::new(logged_in(chat, &person, None, Vec::new()))))
 }
 
 /// A course dialect's login: logs in, joins the course room, and starts the backlog.
@@ -114,10 +123,11 @@ pub(super) async fn enter(
     };
     let person = session.person().ok_or(Code::Internal)?;
     let entered = async {
-        let room = seen(chat, room)?;
+        let room = seen(chat, &person, room)?;
+        room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
         rooms::become_member(session, &person, &room).await?;
         let head = room.head();
-        let first = room.ledger().state.first;
+        let first = room.ledger().state.may_read(person.asks(chat.clock.now()))?;
         let most = Most { entries: backlog as usize, bytes: MOST_BYTES };
         let page = match backlog {
             0 => Vec::new(),
@@ -177,7 +187,7 @@ async fn as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Re
     let GuestToken { token, id } = guest_token(chat, &name)?;
     let person = claim.enter(User { id, name, role: ServerRole::User }, session, session.floods());
     session.set_person(&person)?;
-    Ok(logged_in(&person, Some(token), Vec::new()))
+    Ok(logged_in(chat, &person, Some(token), Vec::new()))
 }
 
 async fn with_password(session: &Arc<Session>, name: &Username, password: &Secret) -> Result<LoggedIn, Refusal> {
@@ -188,7 +198,14 @@ async fn with_password(session: &Arc<Session>, name: &Username, password: &Secre
     let fits = chat.passwords.verify(password, hash).await?;
     let Some(account) = account.filter(|_| fits) else { return Err(attempt.failed()) };
     attempt.succeeded();
-    let memberships = chat.store.memberships(account.id, Vec::new()).await.map_err(|error| unavailable(&error))?;
+    as_account(session, account).await
+}
+
+/// An account has proved who it is.
+async fn as_account(session: &Arc<Session>, account: Account) -> Result<LoggedIn, Refusal> {
+    let chat = &session.chat;
+    let blocked = chat.standing.blocked_by(account.id).into_iter().map(|blocked| blocked.user).collect();
+    let memberships = chat.store.memberships(account.id, blocked).await.map_err(|error| unavailable(&error))?;
     let user = User { id: account.id, name: account.name, role: account.role };
     let skeleton = user.name.skeleton();
     let person = chat.online.enter(user, skeleton, session, chat.options.limits.max_sessions_per_user)?;
@@ -197,10 +214,14 @@ async fn with_password(session: &Arc<Session>, name: &Username, password: &Secre
     for membership in memberships {
         let Some(room) = chat.rooms.by_id(membership.room) else { continue };
         person.add_room(&room, membership.read);
+        person.note_read(room.id, membership.read);
         chat.refresh_presence(&room, &person);
-        lines.push(line(&room, membership.role, membership.read, membership.unread));
+        let closed = room.is_direct() && room.told_head() <= membership.closed;
+        if !closed && room.ledger().state.role(account.id).is_some() {
+            lines.push(line_of(&room, &person, membership.role, membership.read, membership.unread));
+        }
     }
-    Ok(logged_in(&person, None, lines))
+    Ok(logged_in(chat, &person, None, lines))
 }
 
 /// A guest shows the token of its last login, and is the same guest again.
@@ -217,9 +238,7 @@ async fn with_token(session: &Arc<Session>, name: Username, token: &Secret) -> R
                 session.displace();
             }
             for room in person.rooms() {
-                if room.ledger().state.add_guest(id, person.user.name.shared()) {
-                    chat.tell_presence(&room, &person, true);
-                }
+                rooms::come_back(chat, &person, &room);
             }
             person
         }
@@ -235,47 +254,44 @@ async fn with_token(session: &Arc<Session>, name: Username, token: &Secret) -> R
         Return::TooLate | Return::Unknown => return Err(Code::BadCredentials.into()),
     };
     session.set_person(&person)?;
-    let membership = |room: Arc<Room>| {
-        let role = room.ledger().state.role(id)?;
-        let (read, own) = (person.read(room.id), person.own(room.id));
-        // As good as it can be counted without the store: what accounts' comings and goings add is counted too.
-        Some(line(&room, role, read, Unread { messages: room.told_head().0.saturating_sub(read.0 + own), mentions: 0 }))
-    };
-    let lines = person.rooms().into_iter().filter_map(membership).collect();
-    Ok(logged_in(&person, Some(token), lines))
+    let mut lines = Vec::new();
+    for room in person.rooms() {
+        let Some(role) = room.ledger().state.role(id) else { continue };
+        let read = person.read(room.id);
+        let unread = chat.store.unread(room.id, read, id, chat.standing.not_counted(id)).await;
+        lines.push(line_of(&room, &person, role, read, unread.map_err(|error| unavailable(&error))?));
+    }
+    Ok(logged_in(chat, &person, Some(token), lines))
 }
 
-fn line(room: &Room, role: RoomRole, read: Seq, unread: Unread) -> Membership {
+fn line_of(room: &Room, person: &Person, role: RoomRole, read: Seq, unread: Unread) -> Membership {
     let (kind, topic) = {
         let ledger = room.ledger();
         (ledger.state.settings.kind, ledger.state.settings.topic.as_str().into())
     };
-    Membership {
-        room: room.name.clone(),
-        kind,
-        topic,
-        role,
-        head: room.told_head(),
-        read,
-        unread: unread.messages,
-        mentions: unread.mentions,
-    }
+    let (room, head) = (room.name_for(person.user.id), room.told_head());
+    Membership { room, kind, topic, role, head, read, unread: unread.messages, mentions: unread.mentions }
 }
 
-fn logged_in(person: &Person, token: Option<Box<str>>, mut rooms: Vec<Membership>) -> LoggedIn {
+fn logged_in(chat: &Chat, person: &Person, token: Option<Box<str>>, mut rooms: Vec<Membership>) -> LoggedIn {
     let (user, count) = (&person.user, rooms.len());
     rooms.sort_by(|a, b| a.room.cmp(&b.room));
-    let rooms = within_bounds(rooms.into_iter(), |line| line.topic.len());
-    let more = rooms.len() < count;
+    let mut fitting = Fitting::default();
+    rooms = rooms.into_iter().take_while(|line| fitting.take(line.topic.len())).collect();
     LoggedIn {
         username: user.name.shared(),
         guest: user.is_guest(),
         token,
-        role: user.role,
+        role: person.role(),
+        more: rooms.len() < count,
         rooms,
-        more,
-        blocked: Vec::new(),
+        blocked: chat.standing.blocked_by(user.id).into_iter().map(|blocked| blocked.name).collect(),
     }
+}
+
+/// What somebody does about its own account, and what admins do about others.
+pub(super) async fn manage(_session: &Arc<Session>, _person: &Arc<Person>, _request: Request) -> Answer {
+    Err(Code::Internal.into())
 }
 
 /// An attempt at a password or token, taken before it is looked at. Only failures count: dropping it gives it back.

@@ -1,14 +1,22 @@
 //! What each request does: one table of who may ask it and what it costs, and one match; then a file for each family.
 
 mod account;
+pub(super) mod direct;
 mod history;
-mod rooms;
+mod moderate;
+mod notice;
+pub(super) mod rooms;
+mod search;
 mod talk;
 
 use std::sync::Arc;
 
+use crate::chat::Chat;
 use crate::chat::online::Person;
+use crate::chat::requests::talk::{Draft, What};
+use crate::chat::room::Room;
 use crate::chat::session::{Asking, Form, Next, Session};
+use crate::model::{Line, RoomName, TextError, Username};
 use crate::protocol::request::Request;
 use crate::protocol::{Answer, Ask, Code, Kind, Refusal, Response, Tag};
 
@@ -41,9 +49,16 @@ fn rule(kind: Kind) -> Rule {
     let (login, settled, cost) = match kind {
         Kind::Hello | Kind::Help | Kind::Ping => (false, false, Other),
         Kind::Login | Kind::Register | Kind::Enter => (false, true, Other),
-        Kind::Message => (true, false, Talk),
-        Kind::Whoami => (true, false, Other),
+        Kind::Message | Kind::Edit | Kind::Delete | Kind::React | Kind::Topic => (true, false, Talk),
+        // An unknown request tells nothing to who is not logged in.
+        Kind::Whoami | Kind::Typing | Kind::Unknown => (true, false, Other),
         Kind::Logout
+        | Kind::Password
+        | Kind::Token
+        | Kind::Sessions
+        | Kind::DeleteAccount
+        | Kind::Block
+        | Kind::Unblock
         | Kind::Rooms
         | Kind::Create
         | Kind::Join
@@ -51,11 +66,30 @@ fn rule(kind: Kind) -> Rule {
         | Kind::Unfollow
         | Kind::Leave
         | Kind::Names
-        | Kind::History => (true, true, Other),
-        Kind::Edit | Kind::Delete | Kind::React | Kind::Topic => (true, true, Talk),
-        // An unknown request tells nothing to who is not logged in.
-        Kind::Unknown => (true, false, Other),
-        _ => (true, true, Other),
+        | Kind::Invite
+        | Kind::Kick
+        | Kind::Ban
+        | Kind::Unban
+        | Kind::Mute
+        | Kind::Unmute
+        | Kind::Bans
+        | Kind::Role
+        | Kind::Room
+        | Kind::DeleteRoom
+        | Kind::History
+        | Kind::Search
+        | Kind::Read
+        | Kind::Status
+        | Kind::Report
+        | Kind::Acts
+        | Kind::Invitation
+        | Kind::ServerRole
+        | Kind::Suspend
+        | Kind::Unsuspend
+        | Kind::Suspensions
+        | Kind::Disconnect
+        | Kind::Level
+        | Kind::Notice => (true, true, Other),
     };
     Rule { login, settled, cost }
 }
@@ -108,12 +142,32 @@ fn speaks_for_itself(session: &Session, tag: &Tag, request: &Result<Request, Ref
 fn at_once(session: &Arc<Session>, person: Option<Arc<Person>>, tag: Tag, request: Request) -> Asking {
     let answer = match (request, person) {
         (Request::Message { room, text, nonce, reply_to, action }, Some(person)) => {
-            return talk::message(session, person, tag, talk::Draft { room, text, nonce, reply_to, action });
+            let what = What::Message { text, reply_to, action };
+            return talk::post(session, person, tag, Draft { room, what, nonce });
         }
-        (Request::Hello { protocol, .. }, _) => account::hello(&session.chat, protocol),
+        (Request::Edit { room, target, text }, Some(person)) => {
+            return talk::post(session, person, tag, Draft { room, what: What::Edit { target, text }, nonce: None });
+        }
+        (Request::Delete { room, target, reason }, Some(person)) => {
+            return talk::post(
+                session,
+                person,
+                tag,
+                Draft { room, what: What::Delete { target, reason }, nonce: None },
+            );
+        }
+        (Request::React { room, target, emoji, remove }, Some(person)) => {
+            let what = What::React { target, emoji, remove };
+            return talk::post(session, person, tag, Draft { room, what, nonce: None });
+        }
+        (Request::Topic { room, topic }, Some(person)) => {
+            return talk::post(session, person, tag, Draft { room, what: What::Topic { topic }, nonce: None });
+        }
+        (Request::Hello { protocol, client }, _) => account::hello(session, protocol, client),
         (Request::Ping { data }, _) => Ok(Response::Pong { data, time: session.chat.clock.now() }),
         (Request::Help, _) => Ok(Response::Help),
         (Request::Whoami, Some(person)) => Ok(account::whoami(&person)),
+        (Request::Typing { room }, Some(person)) => notice::typing(&session.chat, &person, &room),
         _ => Err(Code::Internal.into()),
     };
     done(session, tag, answer)
@@ -123,37 +177,61 @@ fn at_once(session: &Arc<Session>, person: Option<Arc<Person>>, tag: Tag, reques
 async fn in_order(session: &Arc<Session>, person: Option<Arc<Person>>, request: Request) -> Answer {
     match (request, person) {
         (Request::Login { username, credential }, _) => account::login(session, &username, credential).await,
-        (Request::Register { username, password, .. }, _) => account::register(session, &username, &password).await,
+        (Request::Register { username, password, invite }, _) => {
+            account::register(session, &username, &password, invite).await
+        }
         (Request::Enter { username, password, room, backlog, as_list }, _) => {
             account::enter(session, &username, password, &room, backlog, as_list).await
         }
         (Request::Logout, Some(_)) => account::logout(session),
-        (Request::Rooms { after }, Some(person)) => Ok(rooms::list(&session.chat, &person, after.as_deref())),
-        (Request::Create { room, kind, topic }, Some(person)) => {
-            rooms::create(session, &person, &room, kind, &topic).await
-        }
-        (Request::Join { room, start }, Some(person)) => rooms::join(session, &person, &room, start).await,
-        (Request::Resume { rooms }, Some(person)) => rooms::resume(session, &person, rooms),
-        (Request::Unfollow { room }, Some(_)) => rooms::unfollow(session, &room),
-        (Request::Leave { room }, Some(person)) => rooms::leave(session, &person, &room).await,
-        (Request::Names { room: Some(room), after }, Some(_)) => {
-            rooms::names(&session.chat, &room, after.as_deref()).await
-        }
-        (Request::Names { room: None, after }, Some(_)) => Ok(rooms::everybody(&session.chat, after.as_deref())),
-        (Request::History { room, anchor, limit }, Some(_)) => history::page(&session.chat, &room, anchor, limit).await,
+        (request, Some(person)) => of_user(session, &person, request).await,
         _ => Err(Code::Internal.into()),
     }
 }
 
+/// What somebody asks who is logged in.
+async fn of_user(session: &Arc<Session>, person: &Arc<Person>, request: Request) -> Answer {
+    let chat = &*session.chat;
+    match request {
+        Request::Rooms { after } => Ok(rooms::list(chat, person, after.as_deref())),
+        Request::Create { room, kind, topic } => rooms::create(session, person, &room, kind, &topic).await,
+        Request::Join { room, start } => rooms::join(session, person, &room, start).await,
+        Request::Resume { rooms } => rooms::resume(session, person, rooms),
+        Request::Unfollow { room } => rooms::unfollow(session, person, &room),
+        Request::Leave { room } => rooms::leave(session, person, &room).await,
+        Request::Names { room: Some(room), after } => rooms::names(chat, person, &room, after.as_deref()).await,
+        Request::Names { room: None, after } => Ok(rooms::everybody(chat, after.as_deref())),
+        Request::Room { room, change } => rooms::settings(session, person, &room, *change).await,
+        Request::DeleteRoom { room } => rooms::delete(session, person, &room).await,
+        Request::Moderate(moderation) => moderate::moderate(session, person, *moderation).await,
+        Request::Bans { room } => moderate::bans(chat, person, &room),
+        Request::Report { room, target, username, reason } => {
+            moderate::report(chat, person, &room, target, username, reason).await
+        }
+        Request::Acts { room, before, limit } => moderate::acts(chat, person, room.as_ref(), before, limit).await,
+        Request::History { room, anchor, limit } => history::page(chat, person, &room, anchor, limit).await,
+        Request::Search(search) => search::search(chat, person, *search).await,
+        Request::Read { room, seq } => notice::read(session, person, &room, seq).await,
+        Request::Status { away, text } => notice::status(chat, person, away, text),
+        request => account::manage(session, person, request).await,
+    }
+}
+
 /// As many lines as one answer may hold: 500, and not more than about 240 KiB.
-fn within_bounds<T>(lines: impl Iterator<Item = T>, topic_bytes: impl Fn(&T) -> usize) -> Vec<T> {
-    let mut bytes = 0;
-    let fits = |line: &T| {
-        // Names and numbers, and a topic of which each character may have to be escaped.
-        bytes += LINE_BYTES + 2 * topic_bytes(line);
-        bytes < history::MOST_BYTES
-    };
-    lines.take(MOST_LINES).take_while(fits).collect()
+#[derive(Default)]
+struct Fitting {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Fitting {
+    /// Whether one more line fits that says so many bytes, beside names and numbers.
+    fn take(&mut self, said: usize) -> bool {
+        self.lines += 1;
+        // Each character may have to be escaped.
+        self.bytes += LINE_BYTES + 2 * said;
+        self.lines <= MOST_LINES && self.bytes < history::MOST_BYTES
+    }
 }
 
 fn done(session: &Session, tag: Tag, answer: Answer) -> Asking {
@@ -161,15 +239,37 @@ fn done(session: &Session, tag: Tag, answer: Answer) -> Asking {
     Asking::Done(Next::Ask)
 }
 
-/// The room of that name, as far as this user may see it.
-fn seen(chat: &crate::chat::Chat, room: &crate::model::RoomName) -> Result<Arc<crate::chat::room::Room>, Refusal> {
-    chat.rooms.named(room).ok_or_else(|| Code::NoSuchRoom.into())
+/// The room of that name, as far as this user may see it: what it may not see does not exist.
+fn seen(chat: &Chat, person: &Person, room: &RoomName) -> Result<Arc<Room>, Refusal> {
+    let room = match room.peer() {
+        None => chat.rooms.named(room),
+        Some(peer) => direct::known(chat, person, peer)?,
+    };
+    let asker = person.asks(chat.clock.now());
+    room.filter(|room| room.ledger().state.sees(asker)).ok_or_else(|| Code::NoSuchRoom.into())
+}
+
+/// The same, for what can be done about a room, but not about a direct conversation.
+fn seen_room(chat: &Chat, person: &Person, room: &RoomName) -> Result<Arc<Room>, Refusal> {
+    let room = seen(chat, person, room)?;
+    if room.is_direct() { Err(Code::Forbidden.into()) } else { Ok(room) }
+}
+
+/// A user's name, as somebody wrote it.
+fn username(chat: &Chat, name: &str) -> Result<Username, Refusal> {
+    Username::parse(name, chat.options.names).map_err(|_| Refusal::from(Code::BadName).about("username"))
 }
 
 /// What a text that may not be said is called.
-fn bad_text(error: crate::model::TextError) -> Refusal {
+fn bad_text(error: TextError) -> Refusal {
     match error {
-        crate::model::TextError::TooLong { .. } => Code::TextTooLong.into(),
+        TextError::TooLong { .. } => Code::TextTooLong.into(),
         _ => Code::BadText.into(),
     }
+}
+
+/// A reason, label or the like that need not be given.
+fn line(line: Option<Box<str>>, key: &str) -> Result<Option<Line>, Refusal> {
+    let line = line.filter(|line| !line.is_empty());
+    line.map(Line::parse).transpose().map_err(|error| bad_text(error).about(key))
 }

@@ -9,25 +9,28 @@ use crate::chat::Chat;
 use crate::chat::flood::Rate;
 use crate::chat::follow::MOST_FOLLOWED;
 use crate::chat::limits::Creation;
-use crate::chat::online::Person;
-use crate::chat::requests::{MOST_LINES, bad_text, seen, within_bounds};
-use crate::chat::room::{self, Room};
+use crate::chat::online::{Person, Status};
+use crate::chat::requests::{Fitting, MOST_LINES, bad_text, direct, moderate, seen, seen_room};
+use crate::chat::room::{self, Room, State};
 use crate::chat::session::{Session, Waiter, unavailable};
-use crate::model::{Body, Line, MemberChange, RoomKind, RoomName, RoomRole, Seq, ServerRole};
+use crate::model::{
+    Body, Entry, Level, Line, MemberChange, RoomChange, RoomKind, RoomName, RoomRole, Seq, ServerRole, Username,
+};
 use crate::protocol::request::{Since, Start};
-use crate::protocol::response::{Joined, NameLine, Resumed, RoomLine};
+use crate::protocol::response::{Joined, NameLine, Resumed, RoomIs, RoomLine};
 use crate::protocol::{Answer, Code, Refusal, Response};
-use crate::store::{Created, Outcome};
+use crate::store::{Act, Change, Created, NewRoom, Outcome};
 
 /// The rooms that a user may see.
 pub(super) fn list(chat: &Chat, person: &Person, after: Option<&str>) -> Response {
     let rooms = chat.rooms.behind(after.unwrap_or_default());
-    let count = rooms.len();
-    let line = |room: Arc<Room>| {
+    let asker = person.asks(chat.clock.now());
+    let mut seen = rooms.into_iter().filter(|room| room.ledger().state.sees(asker));
+    let line = |room: &Arc<Room>| {
         let ledger = room.ledger();
         let state = &ledger.state;
         RoomLine {
-            room: room.name.clone(),
+            room: room.name(),
             kind: state.settings.kind,
             topic: state.settings.topic.as_str().into(),
             members: state.members(),
@@ -36,8 +39,17 @@ pub(super) fn list(chat: &Chat, person: &Person, after: Option<&str>) -> Respons
             joined: state.role(person.user.id).is_some(),
         }
     };
-    let rooms = within_bounds(rooms.into_iter().map(line), |line| line.topic.len());
-    Response::Rooms { more: rooms.len() < count, rooms }
+    let (mut rooms, mut more) = (Vec::new(), false);
+    let mut lines = Fitting::default();
+    for room in &mut seen {
+        let line = line(&room);
+        if !lines.take(line.topic.len()) {
+            more = true;
+            break;
+        }
+        rooms.push(line);
+    }
+    Response::Rooms { rooms, more }
 }
 
 /// Makes a room. An account owns it; a guest's room has no owner, and stays.
@@ -49,12 +61,13 @@ pub(super) async fn create(
     topic: &str,
 ) -> Answer {
     let (chat, user) = (&session.chat, &person.user);
-    if chat.options.creation == Creation::Admins && user.role != ServerRole::Admin {
+    let may_create = chat.options.creation == Creation::Users || person.role() == ServerRole::Admin;
+    // What only its members know needs an owner who lets them in.
+    if !may_create || user.is_guest() && kind != RoomKind::Public {
         return Err(Code::Forbidden.into());
     }
-    if chat.rooms.named(name).is_some() {
-        return Err(Code::RoomExists.into());
-    }
+    chat.standing.open_below(Level::MembersOnly, person)?;
+    let Some(_claim) = chat.rooms.claim(name) else { return Err(Code::RoomExists.into()) };
     let topic = Line::parse(topic).map_err(|error| bad_text(error).about("topic"))?;
     let limits = &chat.options.limits;
     let owns = |room: &Arc<Room>| room.ledger().state.role(user.id) == Some(RoomRole::Owner);
@@ -66,7 +79,8 @@ pub(super) async fn create(
     let rate = Rate::per_hour(limits.room_creations_per_hour);
     person.floods().creations.take(rate, Instant::now()).map_err(Refusal::rate_limited)?;
     let owner = (!user.is_guest()).then_some(user.id);
-    match chat.create(name, kind, topic.as_str(), owner).await.map_err(|error| unavailable(&error))? {
+    let new = NewRoom { name: name.clone(), topic: topic.as_str().into(), owner, ..chat.new_room(kind) };
+    match chat.create(new).await.map_err(|error| unavailable(&error))? {
         Created::Taken | Created::NotInvited => Err(Code::RoomExists.into()),
         Created::New(room) => {
             if user.is_guest() {
@@ -76,18 +90,127 @@ pub(super) async fn create(
                 // The owner may have gone meanwhile.
                 chat.refresh_presence(&room, person);
             }
-            Ok(Response::Created { room: room.name.clone(), head: room.head() })
+            Ok(Response::Created { room: room.name(), head: room.head() })
         }
     }
 }
 
+/// Says what a room is, or changes it.
+pub(super) async fn settings(
+    session: &Arc<Session>,
+    person: &Arc<Person>,
+    name: &RoomName,
+    mut change: RoomChange,
+) -> Answer {
+    let chat = &session.chat;
+    let room = seen_room(chat, person, name)?;
+    if change == RoomChange::default() {
+        let ledger = room.ledger();
+        let state = &ledger.state;
+        state.may_enter(person.asks(chat.clock.now()))?;
+        return Ok(Response::RoomIs(Box::new(RoomIs {
+            room: room.name(),
+            settings: state.settings.clone(),
+            epoch: room.epoch.clone(),
+            first: state.first,
+            head: room.told_head(),
+            members: state.members(),
+            online: state.online(),
+        })));
+    }
+    let may = |state: &State| state.may_rule(person.asks(chat.clock.now())).map(|()| false);
+    may(&room.ledger().state)?;
+    let mut claim = None;
+    if let Some(new) = change.name.clone() {
+        let old = room.name();
+        if new == old {
+            change.name = None;
+        } else {
+            // Rooms that the configuration names are found by that name.
+            if chat.options.default_rooms.contains(&old) {
+                return Err(Refusal::from(Code::Forbidden).about("name"));
+            }
+            claim = Some(chat.rooms.claim(&new).ok_or_else(|| Refusal::from(Code::RoomExists).about("name"))?);
+            change.was = Some(old);
+        }
+    }
+    let retention = change.retention_days.is_some() || change.retention_entries.is_some();
+    let act = chat.act(person, "room", Some(&room), "", &described(&change));
+    let draft = |origin| room::Draft {
+        act: Some(act),
+        ..room::Draft::new(&person.user, chat.clock.now(), Body::Room(change), origin)
+    };
+    let entry = posted(session, &room, draft, may).await?;
+    drop(claim);
+    if retention {
+        chat.upkeep.notify_one();
+    }
+    Ok(Response::Changed { seq: entry.seq })
+}
+
+/// What a change of a room says, for those who look at it later.
+fn described(change: &RoomChange) -> String {
+    let RoomChange { name, was: _, kind, history, slow_mode_s, retention_days, retention_entries } = change;
+    let said = [
+        name.as_ref().map(|name| format!("name={name}")),
+        kind.map(|kind| format!("kind={}", kind.as_str())),
+        history.map(|history| format!("history={}", history.as_str())),
+        slow_mode_s.map(|seconds| format!("slow_mode_s={seconds}")),
+        retention_days.map(|days| format!("retention_days={days}")),
+        retention_entries.map(|entries| format!("retention_entries={entries}")),
+    ];
+    said.into_iter().flatten().collect::<Vec<String>>().join(" ")
+}
+
+/// Deletes a room.
+pub(super) async fn delete(session: &Arc<Session>, person: &Arc<Person>, name: &RoomName) -> Answer {
+    let chat = &session.chat;
+    let room = seen_room(chat, person, name)?;
+    room.ledger().state.may_rule(person.asks(chat.clock.now()))?;
+    // They would be there again after the next start, and course clients need theirs.
+    if chat.options.default_rooms.contains(&room.name()) {
+        return Err(Code::Forbidden.into());
+    }
+    let act = chat.act(person, "delete_room", Some(&room), room.name().as_str(), "");
+    session.hold(&room);
+    erase(chat, &room, Some(act)).await?;
+    Ok(Response::Deleted { room: room.name() })
+}
+
+/// A room is no more. Its log is erased in the background.
+pub(super) async fn erase(chat: &Chat, room: &Arc<Room>, act: Option<Box<Act>>) -> Result<(), Refusal> {
+    if std::mem::replace(&mut room.ledger().state.gone, true) {
+        return Err(Code::NoSuchRoom.into());
+    }
+    if let Err(refusal) = chat.change(Change::DeleteRoom(room.id, act)).await {
+        room.ledger().state.gone = false;
+        return Err(refusal);
+    }
+    // What was queued before has been committed before, and published: nobody posts to it any more.
+    chat.rooms.remove(room);
+    let head = room.told_head();
+    let mut users = room.ledger().state.everybody();
+    users.extend(room.live().followers.iter().map(|follower| follower.user));
+    users.sort();
+    users.dedup();
+    for user in users {
+        chat.put_out(room, user, head, "delete", None);
+    }
+    chat.upkeep.notify_one();
+    Ok(())
+}
+
 /// Makes a user a member, and starts the room's events on this session.
 pub(super) async fn join(session: &Arc<Session>, person: &Arc<Person>, room: &RoomName, start: Start) -> Answer {
-    let room = seen(&session.chat, room)?;
+    let chat = &session.chat;
+    let room = seen(chat, person, room)?;
+    room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
     if !session.may_follow(&room) {
         return Err(Code::Forbidden.into());
     }
-    become_member(session, person, &room).await?;
+    if !room.is_direct() {
+        become_member(session, person, &room).await?;
+    }
     follow(session, person, &room, &start).map(|joined| Response::Joined(Box::new(joined)))
 }
 
@@ -96,12 +219,15 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
     if rooms.len() > MOST_FOLLOWED {
         return Err(Refusal::bad_request("rooms"));
     }
+    let chat = &session.chat;
     let resume_one = |room: &RoomName, since: Since| {
-        let room = seen(&session.chat, room)?;
+        let room = seen(chat, person, room)?;
+        room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {
                 return Err(Code::NotAMember.into());
             }
+            chat.standing.open_below(Level::MembersOnly, person)?;
             add_guest(session, person, &room);
         }
         follow(session, person, &room, &Start::Since(since)).map(Box::new)
@@ -114,15 +240,18 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
 }
 
 /// Stops a room's events on this session.
-pub(super) fn unfollow(session: &Arc<Session>, room: &RoomName) -> Answer {
-    let room = seen(&session.chat, room)?;
+pub(super) fn unfollow(session: &Arc<Session>, person: &Person, room: &RoomName) -> Answer {
+    let room = seen(&session.chat, person, room)?;
     session.stop_following(&room);
-    Ok(Response::Unfollowed { room: room.name.clone() })
+    Ok(Response::Unfollowed { room: room.name_for(person.user.id) })
 }
 
 /// Ends a membership.
 pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &RoomName) -> Answer {
-    let room = seen(&session.chat, room)?;
+    let room = seen(&session.chat, person, room)?;
+    if room.is_direct() {
+        return direct::close(session, person, &room).await;
+    }
     let user = &person.user;
     if user.is_guest() {
         if !room.ledger().state.remove_guest(user.id) {
@@ -130,150 +259,226 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
         }
         session.stop_following(&room);
         session.chat.tell_presence(&room, person, false);
+        person.remove_room(room.id);
     } else {
-        let is_member = |state: &room::State| state.role(user.id).map(|_| ()).ok_or(Code::NotAMember);
         session.hold(&room);
-        change(session, person, &room, MemberChange::Leave, is_member).await?;
+        part(&session.chat, person, &room).await?;
     }
-    person.remove_room(room.id);
-    Ok(Response::Left { room: room.name.clone() })
+    Ok(Response::Left { room: room.name() })
+}
+
+/// Ends an account's membership. Where it was the last owner, somebody else is owner first.
+pub(super) async fn part(chat: &Chat, person: &Person, room: &Arc<Room>) -> Result<Seq, Refusal> {
+    let user = &person.user;
+    let is_member = |state: &State| state.role(user.id).map(|_| ()).ok_or(Refusal::new(Code::NotAMember));
+    let body = Body::Member {
+        user: user.name.shared(),
+        user_id: user.id,
+        change: MemberChange::Leave,
+        role: None,
+        reason: None,
+        until: None,
+    };
+    moderate::post_with_heir(chat, person, room, user.id, &body, None, is_member).await
 }
 
 /// The members of a room, sorted by name.
-pub(super) async fn names(chat: &Chat, room: &RoomName, after: Option<&str>) -> Answer {
-    let room = seen(chat, room)?;
+pub(super) async fn names(chat: &Chat, person: &Person, room: &RoomName, after: Option<&str>) -> Answer {
+    let room = seen_room(chat, person, room)?;
+    room.ledger().state.may_list(person.asks(chat.clock.now()))?;
     let after = after.unwrap_or_default().to_lowercase();
     let accounts = chat.store.members(room.id, &after, MOST_LINES + 1).await.map_err(|error| unavailable(&error))?;
     let ledger = room.ledger();
     let state = &ledger.state;
-    let line = |name, role: RoomRole, online, guest| NameLine {
-        name,
-        role: role.as_str(),
-        online,
-        guest,
-        away: false,
-        text: None,
-        last_seen: None,
-    };
-    let mut lines: Vec<(String, NameLine)> = accounts
-        .into_iter()
-        .map(|member| {
-            let online = state.is_online(member.user);
-            (member.name.folded().to_owned(), line(member.name.shared(), member.role, online, false))
-        })
-        .collect();
-    let guests = state.guests().map(|(_, name, role)| (name.to_lowercase(), line(Arc::clone(name), role, true, true)));
-    lines.extend(guests.filter(|(folded, _)| **folded > *after));
+    let mut lines: Vec<(String, NameLine)> = Vec::with_capacity(accounts.len());
+    for member in accounts {
+        let online = state.is_online(member.user);
+        let line = NameLine {
+            name: member.name.shared(),
+            role: member.role.as_str(),
+            online,
+            guest: false,
+            away: false,
+            text: None,
+            last_seen: member.seen.filter(|_| !online),
+        };
+        lines.push((member.name.folded().to_owned(), line));
+    }
+    for (_, name, role) in state.guests() {
+        let folded = name.to_lowercase();
+        if *folded > *after {
+            let (name, role) = (Arc::clone(name), role.as_str());
+            let line = NameLine { name, role, online: true, guest: true, away: false, text: None, last_seen: None };
+            lines.push((folded, line));
+        }
+    }
     drop(ledger);
     lines.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(page(lines.into_iter().map(|(_, line)| line).collect(), Some(room.name.clone())))
+    let mut response = page(lines.into_iter().map(|(_, line)| line).collect(), Some(room.name()));
+    if let Response::Names { names, .. } = &mut response {
+        for line in names.iter_mut().filter(|line| line.online) {
+            let name = Username::trusted(&line.name, &line.name.to_lowercase());
+            if let Some(person) = chat.online.named(&name) {
+                let Status { away, text } = person.status();
+                (line.away, line.text) = (away, text);
+            }
+        }
+    }
+    Ok(response)
 }
 
 /// Everybody who is online, sorted by name.
 pub(super) fn everybody(chat: &Chat, after: Option<&str>) -> Response {
     let after = after.unwrap_or_default().to_lowercase();
-    let users = chat.online.everybody().into_iter().filter(|user| *user.name.folded() > *after);
-    let line = |user: crate::model::User| NameLine {
-        name: user.name.shared(),
-        role: user.role.as_str(),
-        online: true,
-        guest: user.is_guest(),
-        away: false,
-        text: None,
-        last_seen: None,
+    let mut people = chat.online.everybody();
+    people.retain(|person| *person.user.name.folded() > *after);
+    people.sort_by(|a, b| a.user.name.folded().cmp(b.user.name.folded()));
+    let line = |person: &Arc<Person>| {
+        let Status { away, text } = person.status();
+        NameLine {
+            name: person.user.name.shared(),
+            role: person.role().as_str(),
+            online: true,
+            guest: person.user.is_guest(),
+            away,
+            text,
+            last_seen: None,
+        }
     };
-    page(users.take(MOST_LINES + 1).map(line).collect(), None)
+    page(people.iter().take(MOST_LINES + 1).map(line).collect(), None)
 }
 
 fn page(mut names: Vec<NameLine>, room: Option<RoomName>) -> Response {
-    let more = names.len() > MOST_LINES;
-    names.truncate(MOST_LINES);
-    Response::Names { room, names, more }
+    let count = names.len();
+    let mut lines = Fitting::default();
+    let fit =
+        names.iter().take_while(|line| lines.take(line.text.as_ref().map_or(0, |text| text.as_str().len()))).count();
+    names.truncate(fit);
+    Response::Names { room, names, more: fit < count }
 }
 
-/// Makes a user a member of a room that it can see, unless it is one.
+/// Makes a user a member of a room that it can see and enter, unless it is one.
 pub(super) async fn become_member(
     session: &Arc<Session>,
     person: &Arc<Person>,
     room: &Arc<Room>,
 ) -> Result<(), Refusal> {
-    if person.user.is_guest() {
+    let (chat, user) = (&session.chat, &person.user);
+    if !user.is_guest() {
+        // What another session of the same user has begun is awaited: what is answered was committed.
+        room.settled(user.id).await;
+    }
+    if room.ledger().state.role(user.id).is_some() {
+        return Ok(());
+    }
+    chat.standing.open_below(Level::MembersOnly, person)?;
+    if user.is_guest() {
         add_guest(session, person, room);
         return Ok(());
     }
-    // What another session of the same user has begun is awaited: what is answered was committed.
-    room.settled(person.user.id).await;
-    if room.ledger().state.role(person.user.id).is_none() {
-        let mut is_member = false;
-        let no_member = |state: &room::State| {
-            is_member = state.role(person.user.id).is_some();
-            // Where another session of the same user was quicker, nothing is posted, and what is told is not this.
-            if is_member { Err(Code::Internal) } else { Ok(()) }
-        };
-        match change(session, person, room, MemberChange::Join, no_member).await {
-            Ok(seq) => person.add_room(room, seq),
-            Err(_) if is_member => room.settled(person.user.id).await,
-            Err(refusal) => return Err(refusal),
+    let mut is_member = false;
+    let may_join = |state: &State| {
+        is_member = state.role(user.id).is_some();
+        // Where another session of the same user was quicker, nothing is posted, and what is told is not this.
+        if is_member {
+            return Err(Code::Internal.into());
         }
-        session.chat.refresh_presence(room, person);
+        let asker = person.asks(chat.clock.now());
+        if !state.sees(asker) {
+            return Err(Code::NoSuchRoom.into());
+        }
+        state.may_enter(asker).map(|()| false)
+    };
+    let role = room.ledger().state.role_on_entry(user.id);
+    let body = Body::Member {
+        user: user.name.shared(),
+        user_id: user.id,
+        change: MemberChange::Join,
+        role: Some(role),
+        reason: None,
+        until: None,
+    };
+    let draft = |origin| room::Draft { online: true, ..room::Draft::new(user, chat.clock.now(), body, origin) };
+    match posted(session, room, draft, may_join).await {
+        Ok(entry) => person.add_room(room, entry.seq),
+        Err(_) if is_member => room.settled(user.id).await,
+        Err(refusal) => {
+            // What was taken back may have been of a time when the user was online, or was not.
+            chat.refresh_presence(room, person);
+            return Err(refusal);
+        }
     }
+    chat.refresh_presence(room, person);
     Ok(())
 }
 
 /// A guest's membership is no entry: it ends with the connection.
 fn add_guest(session: &Session, person: &Arc<Person>, room: &Arc<Room>) {
     // First, so that a departure that begins now finds the room.
-    person.add_room(room, room.head());
+    let head = room.head();
+    person.add_room(room, head);
     let mut ledger = room.ledger();
-    let added = session.is_of(person) && ledger.state.add_guest(person.user.id, person.user.name.shared());
+    let added = session.is_of(person)
+        && ledger.state.may_enter(person.asks(session.chat.clock.now())).is_ok()
+        && ledger.state.add_guest(person.user.id, person.user.name.shared(), head.next());
     drop(ledger);
     if added {
         session.chat.tell_presence(room, person, true);
     }
 }
 
-/// Puts a change of a membership into the log, and waits for its commit.
-async fn change(
-    session: &Session,
-    person: &Arc<Person>,
-    room: &Arc<Room>,
-    change: MemberChange,
-    check: impl FnOnce(&room::State) -> Result<(), Code>,
-) -> Result<Seq, Refusal> {
-    let (chat, user) = (&session.chat, &person.user);
-    let place = chat.store.queue().reserve(0).await.map_err(|error| unavailable(&error))?;
-    let (caller, outcome) = oneshot::channel();
-    let body = Body::Member {
-        user: user.name.shared(),
-        user_id: user.id,
-        change,
-        role: (change == MemberChange::Join).then_some(RoomRole::Member),
-        reason: None,
-        until: None,
+/// A guest is back in a room that it was in before it went.
+pub(super) fn come_back(chat: &Chat, person: &Person, room: &Arc<Room>) {
+    let mut ledger = room.ledger();
+    let (id, name) = (person.user.id, person.user.name.shared());
+    let back = if room.is_direct() {
+        ledger.state.set_online(id, true)
+    } else {
+        ledger.state.may_enter(person.asks(chat.clock.now())).is_ok()
+            && ledger.state.add_guest(id, name, person.joined(room.id))
     };
-    let origin = Box::new(Waiter::Call(caller));
-    let draft = room::Draft { author: user, time: chat.clock.now(), body, nonce: None, origin };
-    room.post(chat.store.queue(), place, draft, check)?;
+    drop(ledger);
+    if back {
+        chat.tell_presence(room, person, true);
+    }
+}
+
+/// Puts an entry into a room's log, and waits for its commit.
+///
+/// # Errors
+/// Why it may not be, or that nothing can be stored.
+pub(super) async fn posted<'a>(
+    session: &Session,
+    room: &Room,
+    draft: impl FnOnce(crate::store::Origin) -> room::Draft<'a>,
+    check: impl FnOnce(&State) -> Result<bool, Refusal>,
+) -> Result<Entry, Refusal> {
+    let queue = session.chat.store.queue();
+    let place = queue.reserve(0).await.map_err(|error| unavailable(&error))?;
+    let (caller, outcome) = oneshot::channel();
+    room.post(queue, place, draft(Box::new(Waiter::Call(caller))), check)?;
+    committed(outcome).await
+}
+
+/// Waits until an entry is committed.
+pub(super) async fn committed(outcome: oneshot::Receiver<Outcome>) -> Result<Entry, Refusal> {
     match outcome.await {
-        Ok(Outcome::Appended(entry)) => Ok(entry.seq),
-        Ok(Outcome::Duplicate { seq, .. }) => Ok(seq),
-        Ok(Outcome::Unmet(_)) => Err(Code::NoSuchMessage.into()),
-        Ok(Outcome::Failed { error, .. }) => {
-            // What was taken back may have been of a time when the user was online, or was not.
-            chat.refresh_presence(room, person);
-            Err(unavailable(&error))
-        }
+        Ok(Outcome::Appended(entry)) => Ok(entry),
+        Ok(Outcome::Failed { error, .. }) => Err(unavailable(&error)),
+        // Of entries without nonce and target.
+        Ok(Outcome::Duplicate { .. } | Outcome::Unmet(_)) => Err(Code::Internal.into()),
         Err(_) => Err(Code::ShuttingDown.into()),
     }
 }
 
 /// Starts a room's events on this session.
 fn follow(session: &Arc<Session>, person: &Person, room: &Arc<Room>, start: &Start) -> Result<Joined, Refusal> {
+    let user = person.user.id;
     let (kind, topic, first, role) = {
         let ledger = room.ledger();
         let state = &ledger.state;
-        let role = state.role(person.user.id).ok_or(Code::NotAMember)?;
-        (state.settings.kind, state.settings.topic.as_str().into(), state.first, role)
+        let role = state.role(user).ok_or(Code::NotAMember)?;
+        (state.settings.kind, state.settings.topic.as_str().into(), state.first_of(user), role)
     };
     let mut reset = false;
     let head = session.follow(room, |head| match start {
@@ -281,12 +486,17 @@ fn follow(session: &Arc<Session>, person: &Person, room: &Arc<Room>, start: &Sta
         Start::Since(since) => {
             let other_epoch = since.epoch.as_ref().is_some_and(|epoch| *epoch != room.epoch.0);
             reset = other_epoch || since.seq > head;
-            Some(if reset { head } else { since.seq.max(first.before()) })
+            Some(if reset { head } else { since.seq.max(first.before()).min(head) })
         }
-        Start::Backlog(count) => Some(Seq(head.0.saturating_sub(*count)).max(first.before())),
+        Start::Backlog(count) => Some(Seq(head.0.saturating_sub(*count)).max(first.before()).min(head)),
     })?;
-    let (room_id, room, epoch) = (room.id, room.name.clone(), room.epoch.clone());
-    Ok(Joined { room, kind, topic, role, epoch, first, head, read: person.read(room_id), reset })
+    // Whoever was put out meanwhile was not among the followers yet, and would hear everything.
+    if room.ledger().state.role(user).is_none() {
+        session.stop_following(room);
+        return Err(Code::NotAMember.into());
+    }
+    let (read, epoch) = (person.read(room.id), room.epoch.clone());
+    Ok(Joined { room: room.name_for(user), kind, topic, role, epoch, first, head, read, reset })
 }
 
 /// Follows a room from behind an entry, for a course session.

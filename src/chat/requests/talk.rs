@@ -1,102 +1,194 @@
-//! Saying something.
+//! What is said: messages, and what is said about them. All of it goes into the log; the session goes on meanwhile, and is
+//! answered after the commit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::chat::Chat;
 use crate::chat::flood::Rate;
 use crate::chat::online::Person;
-use crate::chat::requests::{bad_text, done, seen};
-use crate::chat::room::{self, Room};
-use crate::chat::session::{Asking, Next, Session, Waiter, unavailable};
-use crate::model::{Body, Message, RoomName, Seq, Text};
+use crate::chat::requests::{bad_text, direct, done, line, seen};
+use crate::chat::room::{self, Asker, Room, State};
+use crate::chat::session::{Asking, Next, Posting, Session, Waiter, unavailable};
+use crate::model::mention::mentions;
+use crate::model::{Body, Level, Line, Message, RoomKind, RoomName, Seq, Text};
 use crate::protocol::{Answer, Code, Refusal, Response, Tag};
 use crate::store::{Most, Place};
 
 /// How often the store is asked for a user whether something was said before: as often as it promises to remember.
 const LOOKUPS: Rate = Rate { tokens: 100, period: Duration::from_secs(1), burst: 1000 };
 
-/// What somebody wants to say.
+/// The most bytes that the emoji of a reaction may have: the longest sequences in use have about 35.
+const MOST_EMOJI_BYTES: usize = 64;
+
+/// What somebody wants to put into a room's log.
 pub(super) struct Draft {
     pub(super) room: RoomName,
-    pub(super) text: Box<str>,
+    pub(super) what: What,
     pub(super) nonce: Option<Box<str>>,
-    pub(super) reply_to: Option<Seq>,
-    pub(super) action: bool,
 }
 
-/// Says something: checked, put into the queue, and answered after its commit. The session goes on meanwhile.
-pub(super) fn message(session: &Arc<Session>, person: Arc<Person>, tag: Tag, mut draft: Draft) -> Asking {
-    if let Some(target) = draft.reply_to.take() {
-        return Asking::Later(Box::pin(reply(Arc::clone(session), person, tag, draft, target)));
-    }
-    say(session, person, tag, draft, None)
+/// What it is, as it came.
+pub(super) enum What {
+    Message { text: Box<str>, reply_to: Option<Seq>, action: bool },
+    Edit { target: Seq, text: Box<str> },
+    Delete { target: Seq, reason: Option<Box<str>> },
+    React { target: Seq, emoji: Box<str>, remove: bool },
+    Topic { topic: Box<str> },
 }
 
-/// Says something in answer to a message, which has to be one: only the log knows.
-async fn reply(session: Arc<Session>, person: Arc<Person>, tag: Tag, draft: Draft, target: Seq) -> Next {
-    // The message may be one's own, and still on its way.
-    if session.settled().await == Next::Stop {
-        return Next::Stop;
+/// A draft of which everything was checked that does not depend on what the log holds.
+struct Checked {
+    room: Arc<Room>,
+    rule: Rule,
+    body: Body,
+    nonce: Option<Box<str>>,
+}
+
+impl What {
+    /// By which rule somebody may do this.
+    fn rule(&self) -> Rule {
+        match self {
+            What::Message { .. } => Rule::Say,
+            What::Edit { .. } => Rule::Edit,
+            What::Delete { .. } => Rule::Delete,
+            What::React { .. } => Rule::React,
+            What::Topic { .. } => Rule::Topic,
+        }
     }
-    let known = match seen(&session.chat, &draft.room) {
-        Ok(room) => is_message(&session, &room, target).await,
-        // What is wrong is found again, and said, below.
-        Err(_) => Ok(true),
-    };
-    let asking = match known {
-        Ok(true) => say(&session, person, tag, draft, Some(target)),
-        Ok(false) => say(&session, person, tag, draft, Some(Seq::ZERO)),
-        Err(refusal) => done(&session, tag, Err(refusal)),
-    };
-    match asking {
-        Asking::Done(next) => next,
-        Asking::Later(asking) => asking.await,
+
+    /// The message that it is about, and the key that names it.
+    fn target(&self) -> Option<(Seq, &'static str)> {
+        match self {
+            What::Message { reply_to, .. } => reply_to.map(|seq| (seq, "reply_to")),
+            What::Edit { target, .. } | What::Delete { target, .. } | What::React { target, .. } => {
+                Some((*target, "target"))
+            }
+            What::Topic { .. } => None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            What::Message { text, .. } | What::Edit { text, .. } => text.len(),
+            What::Delete { reason, .. } => reason.as_ref().map_or(0, |reason| reason.len()),
+            What::React { emoji, .. } => emoji.len(),
+            What::Topic { topic } => topic.len(),
+        }
+    }
+
+    /// What goes into the log.
+    fn body(self, most_text: usize) -> Result<Body, Refusal> {
+        Ok(match self {
+            What::Message { text, reply_to, action } => {
+                let text = Text::parse(text, most_text).map_err(bad_text)?;
+                Body::Message(Message { reply_to, action, ..Message::new(text) })
+            }
+            What::Edit { target, text } => {
+                Body::Edit { target, text: Some(Text::parse(text, most_text).map_err(bad_text)?) }
+            }
+            What::Delete { target, reason } => Body::Delete { target, reason: line(reason, "reason")? },
+            What::React { target, emoji, remove } => {
+                if emoji.trim().is_empty() {
+                    return Err(Refusal::from(Code::BadText).about("emoji"));
+                }
+                if emoji.len() > MOST_EMOJI_BYTES {
+                    return Err(Refusal::from(Code::TextTooLong).about("emoji"));
+                }
+                let emoji = Line::parse(emoji).map_err(|error| bad_text(error).about("emoji"))?;
+                Body::React { target, emoji, remove }
+            }
+            What::Topic { topic } => {
+                Body::Topic { topic: Line::parse(topic).map_err(|error| bad_text(error).about("topic"))? }
+            }
+        })
     }
 }
 
-/// Whether there is a message of that number that may be seen.
-async fn is_message(session: &Session, room: &Room, target: Seq) -> Result<bool, Refusal> {
-    let first = room.ledger().state.first;
-    if target < first || target > room.told_head() {
-        return Ok(false);
+/// Puts something into a room's log: checked, put into the queue, and answered after its commit.
+pub(super) fn post(session: &Arc<Session>, person: Arc<Person>, tag: Tag, draft: Draft) -> Asking {
+    let asked = seen(&session.chat, &person, &draft.room);
+    if let (What::Message { .. }, Some(_), true) = (&draft.what, draft.room.peer(), is_unknown(&asked)) {
+        // The first message to somebody begins the conversation.
+        let session = Arc::clone(session);
+        return Asking::Later(Box::pin(async move {
+            let asking = match direct::begin(&session, &person, &draft.room).await {
+                Ok(room) => post_to(&session, person, tag, Ok(room), draft),
+                Err(refusal) => refused(&session, &person, tag, refusal),
+            };
+            match asking {
+                Asking::Done(next) => next,
+                Asking::Later(asking) => asking.await,
+            }
+        }));
     }
-    let most = Most { entries: 1, bytes: 0 };
-    let entries = session.chat.store.entries(room.id, target.before(), target, most).await;
-    let entries = entries.map_err(|error| unavailable(&error))?;
-    Ok(entries.first().is_some_and(|entry| entry.seq == target && matches!(entry.body, Body::Message(_))))
+    post_to(session, person, tag, asked, draft)
 }
 
-fn say(session: &Arc<Session>, person: Arc<Person>, tag: Tag, mut draft: Draft, reply_to: Option<Seq>) -> Asking {
+fn is_unknown(asked: &Result<Arc<Room>, Refusal>) -> bool {
+    asked.as_ref().is_err_and(|refusal| refusal.code == Code::NoSuchRoom)
+}
+
+/// What may not be said costs like any other request, or one could try for ever.
+fn refused(session: &Session, person: &Person, tag: Tag, refusal: Refusal) -> Asking {
+    let _ = session.spend_other(Some(person));
+    done(session, tag, Err(refusal))
+}
+
+fn post_to(
+    session: &Arc<Session>,
+    person: Arc<Person>,
+    tag: Tag,
+    room: Result<Arc<Room>, Refusal>,
+    draft: Draft,
+) -> Asking {
     let chat = &session.chat;
-    let nonce = draft.nonce.take();
-    let (room, message) = match check(session, &person, draft, reply_to) {
-        Ok(checked) => checked,
+    let Draft { what, nonce, .. } = draft;
+    let (bytes, target, rule) = (what.bytes(), what.target(), what.rule());
+    let checked = room.and_then(|room| check(chat, &person, &room, rule).map(|()| room));
+    let room = match checked {
+        Ok(room) => room,
+        Err(refusal) => return refused(session, &person, tag, refusal),
+    };
+    let body = match what.body(chat.options.limits.most_text()) {
+        Ok(body) => body,
         Err(refusal) => {
-            // What may not be said costs like any other request, or one could try for ever.
-            let _ = session.spend_other(Some(&person));
-            return done(session, tag, Err(refusal));
+            let Some((target, key)) = target else { return refused(session, &person, tag, refusal) };
+            // That there is no such message is said first, and only the log knows.
+            let session = Arc::clone(session);
+            return Asking::Later(Box::pin(async move {
+                let refusal = match is_message(&session, &person, &room, target).await {
+                    Ok(true) => refusal,
+                    Ok(false) => Refusal::from(Code::NoSuchMessage).about(key),
+                    Err(refusal) => refusal,
+                };
+                let _ = refused(&session, &person, tag, refusal);
+                Next::Ask
+            }));
         }
     };
+    let checked = Checked { room, rule, body, nonce };
     let taken = person.floods().talk.take(chat.talk_rate(), Instant::now());
     if let Err(retry_after) = taken {
         let refusal = Refusal::rate_limited(retry_after);
-        return match nonce {
+        return match checked.nonce {
             // A repeat is free, but whether it is one only the store knows.
-            Some(nonce) => Asking::Later(Box::pin(repeat(Arc::clone(session), person, tag, room, nonce, refusal))),
+            Some(nonce) => {
+                Asking::Later(Box::pin(repeat(Arc::clone(session), person, tag, checked.room, nonce, refusal)))
+            }
             None => done(session, tag, Err(refusal)),
         };
     }
-    let bytes = message.text.as_str().len();
     match chat.store.queue().try_reserve(bytes) {
         Some(place) => {
-            post(session, &person, tag, &room, message, nonce, place);
+            queue(session, &person, tag, checked, place);
             Asking::Done(Next::Ask)
         }
         None => {
             let session = Arc::clone(session);
             Asking::Later(Box::pin(async move {
                 match session.chat.store.queue().reserve(bytes).await {
-                    Ok(place) => post(&session, &person, tag, &room, message, nonce, place),
+                    Ok(place) => queue(&session, &person, tag, checked, place),
                     Err(error) => session.answer(tag, Err(unavailable(&error))),
                 }
                 Next::Ask
@@ -105,45 +197,82 @@ fn say(session: &Arc<Session>, person: Arc<Person>, tag: Tag, mut draft: Draft, 
     }
 }
 
-/// The first refusal that applies, or what is to be posted where.
-///
-/// `reply_to` is 0 where there is no such message.
-fn check(
-    session: &Session,
-    person: &Person,
-    draft: Draft,
-    reply_to: Option<Seq>,
-) -> Result<(Arc<Room>, Message), Refusal> {
-    let room = seen(&session.chat, &draft.room)?;
-    room.ledger().state.may_speak(person.user.id)?;
-    if reply_to == Some(Seq::ZERO) {
-        return Err(Refusal::from(Code::NoSuchMessage).about("reply_to"));
+/// The first refusal that applies, of those that depend on who asks and where.
+fn check(chat: &Chat, person: &Person, room: &Room, rule: Rule) -> Result<(), Refusal> {
+    rule.holds(&room.ledger().state, person.asks(chat.clock.now()))?;
+    if rule == Rule::Delete {
+        return Ok(());
     }
-    let text = Text::parse(draft.text, session.chat.options.limits.most_text()).map_err(bad_text)?;
-    Ok((room, Message { reply_to, action: draft.action, ..Message::new(text) }))
+    chat.standing.open_below(Level::ReadOnly, person)?;
+    match room.peer_of(person.user.id) {
+        Some(peer) if chat.standing.is_blocked(peer.user, person.user.id) => Err(Code::Forbidden.into()),
+        _ => Ok(()),
+    }
 }
 
-fn post(
-    session: &Arc<Session>,
-    person: &Person,
-    tag: Tag,
-    room: &Room,
-    message: Message,
-    nonce: Option<Box<str>>,
-    place: Place,
-) {
-    let ticket = session.open(tag);
-    let draft = room::Draft {
-        author: &person.user,
-        time: session.chat.clock.now(),
-        body: Body::Message(message),
-        nonce,
-        origin: Box::new(Waiter::Slot(Arc::clone(session), ticket)),
+fn queue(session: &Arc<Session>, person: &Person, tag: Tag, checked: Checked, place: Place) {
+    let chat = &session.chat;
+    let Checked { room, rule, body, nonce } = checked;
+    let posting = if rule == Rule::Say { Posting::Message } else { Posting::Change };
+    let called = match &body {
+        Body::Message(Message { text, .. }) | Body::Edit { text: Some(text), .. } => mentions(text.as_str()),
+        _ => Vec::new(),
     };
-    if let Err(refusal) = room.post(session.chat.store.queue(), place, draft, |state| state.may_speak(person.user.id)) {
+    let act = match &body {
+        // Remembered where it is somebody else's, which only the log knows.
+        Body::Delete { target, reason } if !room.is_direct() => {
+            let reason = reason.as_ref().map_or("", |reason| reason.as_str());
+            Some(chat.act(person, "delete", Some(&room), &target.to_string(), reason))
+        }
+        _ => None,
+    };
+    let ticket = session.open(tag);
+    let origin = Box::new(Waiter::Slot(Arc::clone(session), ticket, posting));
+    let time = chat.clock.now();
+    let draft = room::Draft { nonce, mentions: called, act, ..room::Draft::new(&person.user, time, body, origin) };
+    if let Err(refusal) = room.post(chat.store.queue(), place, draft, |state| rule.holds(state, person.asks(time))) {
         session.settle(ticket, Err(refusal), None);
         session.rouse();
     }
+}
+
+/// By which rule somebody may do something. Asked at once, and again under the room's lock, when everything that was
+/// queued before is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Say,
+    Edit,
+    Delete,
+    React,
+    Topic,
+}
+
+impl Rule {
+    /// Whether it lets somebody do it, and do it to messages of others.
+    fn holds(self, state: &State, asker: Asker<'_>) -> Result<bool, Refusal> {
+        match self {
+            Rule::Say => state.may_speak(asker).and_then(|()| state.may_speak_again(asker)).map(|()| false),
+            Rule::Edit => state.may_speak(asker).map(|()| false),
+            Rule::Delete => state.may_delete(asker),
+            Rule::React => state.may_react(asker).map(|()| false),
+            Rule::Topic if state.settings.kind == RoomKind::Direct => Err(Code::Forbidden.into()),
+            Rule::Topic => state.may_set_topic(asker).map(|()| false),
+        }
+    }
+}
+
+/// Whether there is a message of that number that may be seen.
+async fn is_message(session: &Session, person: &Person, room: &Room, target: Seq) -> Result<bool, Refusal> {
+    // The message may be one's own, and still on its way.
+    session.settled().await;
+    if target < room.ledger().state.first_of(person.user.id) || target > room.told_head() {
+        return Ok(false);
+    }
+    let most = Most { entries: 1, bytes: 0 };
+    let entries = session.chat.store.entries(room.id, target.before(), target, most).await;
+    let entries = entries.map_err(|error| unavailable(&error))?;
+    let said = |body: &Body| matches!(body, Body::Message(message) if !message.deleted);
+    Ok(entries.first().is_some_and(|entry| entry.seq == target && said(&entry.body)))
 }
 
 /// Answers a repeat from the store where flood control would refuse a new posting.
@@ -170,7 +299,9 @@ async fn repeat(
 
 async fn looked_up(session: &Session, person: &Person, room: &Room, nonce: &str, refusal: Refusal) -> Answer {
     match session.chat.store.posted(person.user.id, room.id, nonce).await {
-        Ok(Some((seq, time))) => Ok(Response::Posted { room: room.name.clone(), seq, time, duplicate: true }),
+        Ok(Some((seq, time))) => {
+            Ok(Response::Posted { room: room.name_for(person.user.id), seq, time, duplicate: true })
+        }
         Ok(None) => Err(refusal),
         Err(error) => Err(unavailable(&error)),
     }

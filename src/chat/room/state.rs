@@ -1,11 +1,17 @@
 //! A room's rules: a plain struct and pure functions. No lock, no clock, no store.
+//!
+//! What somebody may do is answered with the first refusal that applies, in the order of `docs/protocol.md`: `banned`,
+//! `not_a_member`, `muted`, `forbidden`, the rest. Whether the room can be seen at all ([`State::sees`]) is asked before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::model::{Body, MemberChange, RoomRole, Seq, Settings, UserId};
-use crate::protocol::Code;
-use crate::store::Seat;
+use crate::chat::room::change::{Undo, Was};
+use crate::model::name::skeleton_of;
+use crate::model::{Body, Line, MemberChange, RoomKind, RoomRole, Seq, ServerRole, Settings, Time, UserId, Visibility};
+use crate::protocol::{Code, Refusal};
+use crate::store::{Ban, StoredRoom};
 
 /// What a room is, as everything that was queued will leave it.
 #[derive(Debug, Default)]
@@ -14,52 +20,110 @@ pub(crate) struct State {
     pub(crate) settings: Settings,
     /// The first entry that is kept.
     pub(crate) first: Seq,
-    members: HashMap<UserId, Member>,
+    /// The room was deleted: nothing may be queued any more.
+    pub(crate) gone: bool,
+    /// The account that owned it last, where no member does.
+    pub(super) heir: Option<UserId>,
+    pub(super) members: HashMap<UserId, Member>,
+    /// Accounts that may come in though the room is private.
+    pub(super) invited: HashSet<UserId>,
+    /// By the skeleton of the name, so that neither another case nor a look-alike gets round them.
+    pub(super) bans: HashMap<Box<str>, Barrier>,
+    pub(super) mutes: HashMap<Box<str>, Barrier>,
+    /// When members spoke last, in slow mode.
+    spoke: HashMap<UserId, Time>,
     online: u64,
 }
 
 /// Somebody who belongs to a room.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Member {
     /// What this member may do.
     pub(crate) role: RoomRole,
     /// A guest's name; accounts are looked up.
     pub(crate) guest: Option<Arc<str>>,
-    online: bool,
+    /// The first entry of the membership; not known until it is committed.
+    pub(crate) joined: Option<Seq>,
+    pub(super) online: bool,
 }
 
-/// How to take a change back whose commit failed.
-#[derive(Debug)]
-pub(crate) struct Undo {
-    user: UserId,
-    was: Option<Member>,
+/// What keeps somebody out, or silent.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Barrier {
+    /// The name.
+    pub(crate) name: Arc<str>,
+    /// Why.
+    pub(crate) reason: Option<Line>,
+    /// When it ends by itself.
+    pub(crate) until: Option<Time>,
 }
 
-impl Undo {
-    /// Whose membership it is about.
-    pub(crate) fn is_of(&self, user: UserId) -> bool {
-        self.user == user
+/// Who wants something, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker<'a> {
+    /// Who it is.
+    pub(crate) id: UserId,
+    /// What all names have in common that look like this one.
+    pub(crate) skeleton: &'a str,
+    /// The role on the server.
+    pub(crate) role: ServerRole,
+    /// When.
+    pub(crate) now: Time,
+}
+
+/// What an asker may do about others. Everybody may act upon those who stand below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Outsider,
+    Member,
+    Moderator,
+    Owner,
+    Admin,
+}
+
+impl Barrier {
+    fn of(ban: Ban) -> (Box<str>, Barrier) {
+        (ban.skeleton, Barrier { name: ban.name, reason: ban.reason, until: ban.until })
+    }
+
+    fn holds(&self, now: Time) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    fn refusal(&self, code: Code) -> Refusal {
+        Refusal::new(code).because(self.reason.clone(), self.until)
+    }
+}
+
+impl Asker<'_> {
+    fn is_admin(&self) -> bool {
+        self.role == ServerRole::Admin
     }
 }
 
 impl State {
     /// A room as it was stored: nobody is online yet.
-    pub(crate) fn new(settings: Settings, first: Seq, accounts: impl Iterator<Item = Seat>) -> State {
-        let member = |seat: Seat| (seat.user, Member { role: seat.role, guest: None, online: false });
-        State { settings, first, members: accounts.map(member).collect(), online: 0 }
+    pub(crate) fn new(stored: &mut StoredRoom) -> State {
+        let members = std::mem::take(&mut stored.members)
+            .into_iter()
+            .map(|seat| (seat.user, Member { role: seat.role, guest: None, joined: Some(seat.joined), online: false }));
+        State {
+            settings: std::mem::take(&mut stored.settings),
+            first: stored.first,
+            gone: false,
+            heir: stored.heir,
+            members: members.collect(),
+            invited: std::mem::take(&mut stored.invited).into_iter().collect(),
+            bans: std::mem::take(&mut stored.bans).into_iter().map(Barrier::of).collect(),
+            mutes: std::mem::take(&mut stored.mutes).into_iter().map(Barrier::of).collect(),
+            spoke: HashMap::new(),
+            online: 0,
+        }
     }
 
     /// The role of a member.
     pub(crate) fn role(&self, user: UserId) -> Option<RoomRole> {
         self.members.get(&user).map(|member| member.role)
-    }
-
-    /// Whether somebody may say something here.
-    ///
-    /// # Errors
-    /// The first refusal that applies.
-    pub(crate) fn may_speak(&self, user: UserId) -> Result<(), Code> {
-        if self.members.contains_key(&user) { Ok(()) } else { Err(Code::NotAMember) }
     }
 
     /// How many members there are.
@@ -82,28 +146,400 @@ impl State {
         self.members.iter().filter_map(|(user, member)| Some((*user, member.guest.as_ref()?, member.role)))
     }
 
-    /// What an entry changes, and how to take it back. Most entries change nothing.
-    pub(crate) fn apply(&mut self, body: &Body, online: bool) -> Option<Undo> {
-        match body {
-            Body::Member { user_id, change: MemberChange::Join, role, .. } => {
-                let member = Member { role: role.unwrap_or(RoomRole::Member), guest: None, online };
-                Some(Undo { user: *user_id, was: self.set(*user_id, Some(member)) })
+    /// All members.
+    pub(crate) fn everybody(&self) -> Vec<UserId> {
+        self.members.keys().copied().collect()
+    }
+
+    /// The members who keep order, to be told of what is not right.
+    pub(crate) fn moderators(&self) -> impl Iterator<Item = UserId> {
+        self.members.iter().filter(|(_, member)| member.role >= RoomRole::Moderator).map(|(user, _)| *user)
+    }
+
+    /// Who is kept out, and who may not speak, now.
+    pub(crate) fn barriers(&self, now: Time) -> (Vec<Barrier>, Vec<Barrier>) {
+        let holding = |barriers: &HashMap<Box<str>, Barrier>| {
+            let mut holding: Vec<Barrier> = barriers.values().filter(|barrier| barrier.holds(now)).cloned().collect();
+            holding.sort_by(|a, b| a.name.cmp(&b.name));
+            holding
+        };
+        (holding(&self.bans), holding(&self.mutes))
+    }
+
+    /// How many names are kept out or silent, and how many accounts invited.
+    pub(crate) fn named(&self) -> usize {
+        self.bans.len() + self.mutes.len() + self.invited.len()
+    }
+
+    /// Whether an account is invited.
+    pub(crate) fn is_invited(&self, user: UserId) -> bool {
+        self.invited.contains(&user)
+    }
+
+    /// Whether a room is anything to somebody: to others it does not exist.
+    pub(crate) fn sees(&self, asker: Asker<'_>) -> bool {
+        match self.settings.kind {
+            _ if self.gone => false,
+            RoomKind::Public | RoomKind::Announce => true,
+            RoomKind::Direct => self.members.contains_key(&asker.id),
+            RoomKind::Private => {
+                self.members.contains_key(&asker.id)
+                    || asker.is_admin()
+                    || self.invited.contains(&asker.id) && self.not_banned(asker).is_ok()
             }
-            Body::Member { user_id, change: MemberChange::Leave, .. } => {
-                Some(Undo { user: *user_id, was: self.set(*user_id, None) })
+        }
+    }
+
+    /// Whether somebody may come in, or be here already.
+    ///
+    /// # Errors
+    /// `banned`
+    pub(crate) fn may_enter(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        self.not_banned(asker)
+    }
+
+    /// Whether somebody may read what was said, and from which entry on.
+    ///
+    /// # Errors
+    /// The first refusal that applies.
+    pub(crate) fn may_read(&self, asker: Asker<'_>) -> Result<Seq, Refusal> {
+        self.not_banned(asker)?;
+        let open = matches!(self.settings.kind, RoomKind::Public | RoomKind::Announce);
+        match self.members.get(&asker.id) {
+            Some(member) => Ok(self.first_for(member)),
+            None if open && self.settings.history == Visibility::All => Ok(self.first),
+            None => Err(Code::NotAMember.into()),
+        }
+    }
+
+    /// The first entry that a member may see; behind everything for who is none.
+    pub(crate) fn first_of(&self, user: UserId) -> Seq {
+        self.members.get(&user).map_or(Seq(u64::MAX), |member| self.first_for(member))
+    }
+
+    fn first_for(&self, member: &Member) -> Seq {
+        match self.settings.history {
+            Visibility::All => self.first,
+            Visibility::Joined => member.joined.map_or(Seq(u64::MAX), |joined| joined.max(self.first)),
+        }
+    }
+
+    /// Whether somebody may know who the members are.
+    ///
+    /// # Errors
+    /// The first refusal that applies.
+    pub(crate) fn may_list(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        self.not_banned(asker)?;
+        let open = matches!(self.settings.kind, RoomKind::Public | RoomKind::Announce);
+        if open || asker.is_admin() || self.members.contains_key(&asker.id) {
+            Ok(())
+        } else {
+            Err(Code::NotAMember.into())
+        }
+    }
+
+    /// Whether somebody may say something, or say it otherwise.
+    ///
+    /// # Errors
+    /// The first refusal that applies.
+    pub(crate) fn may_speak(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        self.may_react(asker)?;
+        if self.settings.kind == RoomKind::Announce && self.rank(asker) < Rank::Moderator {
+            return Err(Code::Forbidden.into());
+        }
+        Ok(())
+    }
+
+    /// Whether slow mode lets somebody say something now.
+    ///
+    /// # Errors
+    /// `rate_limited`
+    pub(crate) fn may_speak_again(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        let pause = i64::from(self.settings.slow_mode_s) * 1000;
+        if pause == 0 || self.rank(asker) >= Rank::Moderator {
+            return Ok(());
+        }
+        // A clock that was set back must not silence anybody for longer than the pause.
+        let since = self.spoke.get(&asker.id).map_or(pause, |last| (asker.now.0 - last.0).max(0));
+        match u64::try_from(pause - since) {
+            Ok(wait) if wait > 0 => Err(Refusal::rate_limited(Duration::from_millis(wait))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether somebody may react to what others say.
+    ///
+    /// # Errors
+    /// The first refusal that applies.
+    pub(crate) fn may_react(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        self.not_banned(asker)?;
+        if !self.members.contains_key(&asker.id) {
+            return Err(Code::NotAMember.into());
+        }
+        self.not_muted(asker)
+    }
+
+    /// Whether somebody may take messages back, and whether those of others too.
+    ///
+    /// # Errors
+    /// The first refusal that applies.
+    pub(crate) fn may_delete(&self, asker: Asker<'_>) -> Result<bool, Refusal> {
+        self.belongs(asker)?;
+        Ok(self.settings.kind != RoomKind::Direct && self.rank(asker) >= Rank::Moderator)
+    }
+
+    /// Whether somebody may say what the room is about.
+    ///
+    /// # Errors
+    /// The first refusal that applies.
+    pub(crate) fn may_set_topic(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        self.belongs(asker)?;
+        self.not_muted(asker)?;
+        let least = if self.settings.kind == RoomKind::Announce { Rank::Moderator } else { Rank::Member };
+        self.at_least(asker, least)
+    }
+
+    /// Whether somebody may decide what the room is, or that it is no more.
+    ///
+    /// # Errors
+    /// The first refusal that applies.
+    pub(crate) fn may_rule(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        self.belongs(asker)?;
+        self.at_least(asker, Rank::Owner)
+    }
+
+    /// Whether somebody may know what the moderators know.
+    ///
+    /// # Errors
+    /// The first refusal that applies.
+    pub(crate) fn may_oversee(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        self.belongs(asker)?;
+        self.at_least(asker, Rank::Moderator)
+    }
+
+    /// Whether somebody may do that to somebody.
+    ///
+    /// # Errors
+    /// The first refusal that applies.
+    pub(crate) fn may_moderate(
+        &self,
+        asker: Asker<'_>,
+        change: MemberChange,
+        role: Option<RoomRole>,
+        target: UserId,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        self.belongs(asker)?;
+        let mine = self.rank(asker);
+        let member = self.members.get(&target);
+        let least = match change {
+            MemberChange::Invite if self.settings.kind == RoomKind::Private => Rank::Moderator,
+            MemberChange::Invite => Rank::Member,
+            MemberChange::Role => Rank::Owner,
+            _ => Rank::Moderator,
+        };
+        self.at_least(asker, least)?;
+        let theirs = member.map_or(Rank::Outsider, |member| rank(member.role));
+        let skeleton = skeleton_of(name);
+        match change {
+            // Nobody is asked in who is in, or who is kept out.
+            MemberChange::Invite => {
+                let banned = self.bans.get(&*skeleton).is_some_and(|ban| ban.holds(asker.now));
+                if member.is_some() || banned { Err(Code::Forbidden.into()) } else { Ok(()) }
+            }
+            MemberChange::Kick if member.is_none() => Err(Code::NoSuchUser.into()),
+            MemberChange::Unban if !self.bans.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
+            MemberChange::Unmute if !self.mutes.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
+            MemberChange::Role => {
+                let Some(member) = member else { return Err(Code::NoSuchUser.into()) };
+                let handing_back = target == asker.id && role < Some(member.role);
+                let last = role != Some(RoomRole::Owner) && self.is_last_owner(target);
+                if member.guest.is_some() || last || !(mine > theirs || handing_back) {
+                    return Err(Code::Forbidden.into());
+                }
+                Ok(())
+            }
+            _ if target == asker.id || mine <= theirs => Err(Code::Forbidden.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Who owns the room when its last owner is gone: the member of the highest role who is longest in it.
+    pub(crate) fn successor(&self, leaving: UserId) -> Option<UserId> {
+        if !self.is_last_owner(leaving) {
+            return None;
+        }
+        let accounts = self.members.iter().filter(|(user, member)| **user != leaving && member.guest.is_none());
+        let first = |(user, member): &(&UserId, &Member)| {
+            (std::cmp::Reverse(member.role), member.joined.unwrap_or(Seq(u64::MAX)), **user)
+        };
+        accounts.min_by_key(first).map(|(user, _)| *user)
+    }
+
+    /// What an account becomes when it comes in: a room that nobody owns any more belongs to its last owner again.
+    pub(crate) fn role_on_entry(&self, user: UserId) -> RoomRole {
+        if self.heir == Some(user) { RoomRole::Owner } else { RoomRole::Member }
+    }
+
+    fn is_last_owner(&self, user: UserId) -> bool {
+        let owner = |member: &Member| member.role == RoomRole::Owner;
+        self.members.get(&user).is_some_and(owner)
+            && !self.members.iter().any(|(other, member)| *other != user && owner(member))
+    }
+
+    fn not_banned(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        let ban = self.bans.get(asker.skeleton).filter(|ban| ban.holds(asker.now) && !asker.is_admin());
+        ban.map_or(Ok(()), |ban| Err(ban.refusal(Code::Banned)))
+    }
+
+    fn not_muted(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        let mute = self.mutes.get(asker.skeleton).filter(|mute| mute.holds(asker.now) && !asker.is_admin());
+        mute.map_or(Ok(()), |mute| Err(mute.refusal(Code::Muted)))
+    }
+
+    /// A member; or an admin, who need not be one to keep order.
+    fn belongs(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        self.not_banned(asker)?;
+        if asker.is_admin() && self.settings.kind != RoomKind::Direct || self.members.contains_key(&asker.id) {
+            Ok(())
+        } else {
+            Err(Code::NotAMember.into())
+        }
+    }
+
+    fn at_least(&self, asker: Asker<'_>, least: Rank) -> Result<(), Refusal> {
+        if self.rank(asker) >= least { Ok(()) } else { Err(Code::Forbidden.into()) }
+    }
+
+    fn rank(&self, asker: Asker<'_>) -> Rank {
+        if asker.is_admin() {
+            return Rank::Admin;
+        }
+        self.members.get(&asker.id).map_or(Rank::Outsider, |member| rank(member.role))
+    }
+
+    /// What an entry changes, and how to take it back. Most entries change nothing.
+    pub(crate) fn apply(&mut self, author: UserId, time: Time, body: &Body, online: bool) -> Option<Undo> {
+        match body {
+            Body::Message(_) => {
+                if self.settings.slow_mode_s > 0 {
+                    self.spoke.insert(author, time);
+                } else if !self.spoke.is_empty() {
+                    self.spoke = HashMap::new();
+                }
+                None
+            }
+            Body::Topic { topic } => {
+                let was = std::mem::replace(&mut self.settings.topic, topic.clone());
+                Some(Undo::of_room(Was::Topic(was)))
+            }
+            Body::Room(change) => {
+                let was = self.settings.clone();
+                self.settings.apply(change);
+                Some(Undo::of_room(Was::Settings(Box::new(was))))
+            }
+            Body::Member { user, user_id, change, role, reason, until } => {
+                let barrier = || Barrier { name: Arc::clone(user), reason: reason.clone(), until: *until };
+                Some(self.apply_to_member(*user_id, user, *change, *role, barrier, online))
             }
             _ => None,
         }
     }
 
-    /// Takes a change back.
-    pub(crate) fn undo(&mut self, undo: Undo) {
-        self.set(undo.user, undo.was);
+    fn apply_to_member(
+        &mut self,
+        user: UserId,
+        name: &str,
+        change: MemberChange,
+        role: Option<RoomRole>,
+        barrier: impl Fn() -> Barrier,
+        online: bool,
+    ) -> Undo {
+        let heir = self.heir;
+        let skeleton = || skeleton_of(name).into_boxed_str();
+        let mut was = vec![Was::Heir(heir)];
+        match change {
+            MemberChange::Join => {
+                let role = role.unwrap_or(RoomRole::Member);
+                if role == RoomRole::Owner {
+                    self.heir = None;
+                }
+                was.push(Was::Invited(user, self.invited.remove(&user)));
+                let member = Member { role, guest: None, joined: None, online };
+                was.push(Was::Member(user, self.set(user, Some(member))));
+            }
+            MemberChange::Leave | MemberChange::Kick | MemberChange::Ban => {
+                if self.is_last_owner(user) {
+                    self.heir = Some(user);
+                }
+                was.push(Was::Member(user, self.set(user, None)));
+                if change == MemberChange::Ban {
+                    was.push(Was::Invited(user, self.invited.remove(&user)));
+                    let skeleton = skeleton();
+                    was.push(Was::Ban(skeleton.clone(), self.bans.insert(skeleton, barrier())));
+                }
+            }
+            MemberChange::Unban => {
+                let skeleton = skeleton();
+                let ban = self.bans.remove(&skeleton);
+                was.push(Was::Ban(skeleton, ban));
+            }
+            MemberChange::Mute => {
+                let skeleton = skeleton();
+                was.push(Was::Mute(skeleton.clone(), self.mutes.insert(skeleton, barrier())));
+            }
+            MemberChange::Unmute => {
+                let skeleton = skeleton();
+                let mute = self.mutes.remove(&skeleton);
+                was.push(Was::Mute(skeleton, mute));
+            }
+            MemberChange::Invite => {
+                let news = !user.is_guest() && self.invited.insert(user);
+                was.push(Was::Invited(user, !news));
+            }
+            MemberChange::Role => {
+                let role = role.unwrap_or(RoomRole::Member);
+                if role != RoomRole::Owner && self.is_last_owner(user) {
+                    self.heir = Some(user);
+                } else if role == RoomRole::Owner {
+                    self.heir = None;
+                }
+                if let Some(member) = self.members.get(&user).cloned() {
+                    was.push(Was::Member(user, self.set(user, Some(Member { role, ..member }))));
+                }
+            }
+        }
+        Undo { user: Some(user), was }
     }
 
-    /// A guest, who is online, becomes a member. True if it was none.
-    pub(crate) fn add_guest(&mut self, user: UserId, name: Arc<str>) -> bool {
-        let member = Member { role: RoomRole::Member, guest: Some(name), online: true };
+    /// Takes a change back.
+    pub(crate) fn undo(&mut self, undo: Undo) {
+        for was in undo.was.into_iter().rev() {
+            match was {
+                Was::Topic(topic) => self.settings.topic = topic,
+                Was::Settings(settings) => self.settings = *settings,
+                Was::Heir(heir) => self.heir = heir,
+                Was::Member(user, member) => drop(self.set(user, member)),
+                Was::Invited(user, true) => drop(self.invited.insert(user)),
+                Was::Invited(user, false) => drop(self.invited.remove(&user)),
+                Was::Ban(skeleton, Some(ban)) => drop(self.bans.insert(skeleton, ban)),
+                Was::Ban(skeleton, None) => drop(self.bans.remove(&skeleton)),
+                Was::Mute(skeleton, Some(mute)) => drop(self.mutes.insert(skeleton, mute)),
+                Was::Mute(skeleton, None) => drop(self.mutes.remove(&skeleton)),
+            }
+        }
+    }
+
+    /// A membership that was checked is committed, and so has a beginning.
+    pub(crate) fn joined(&mut self, user: UserId, seq: Seq) {
+        if let Some(member) = self.members.get_mut(&user).filter(|member| member.joined.is_none()) {
+            member.joined = Some(seq);
+        }
+    }
+
+    /// A guest, who is online, becomes a member; sees what comes from `joined` on, where that matters. True if it was none.
+    pub(crate) fn add_guest(&mut self, user: UserId, name: Arc<str>, joined: Seq) -> bool {
+        let member = Member { role: RoomRole::Member, guest: Some(name), joined: Some(joined), online: true };
         !self.members.contains_key(&user) && self.set(user, Some(member)).is_none()
     }
 
@@ -112,9 +548,9 @@ impl State {
         self.set(user, None).is_some()
     }
 
-    /// An account became its owner when it was made.
-    pub(crate) fn add_owner(&mut self, user: UserId) {
-        self.set(user, Some(Member { role: RoomRole::Owner, guest: None, online: true }));
+    /// An account became a member when the room was made.
+    pub(crate) fn add_first(&mut self, user: UserId, role: RoomRole) {
+        self.set(user, Some(Member { role, guest: None, joined: Some(Seq::ZERO), online: true }));
     }
 
     /// A member came online or went offline. True if that is news.
@@ -145,57 +581,13 @@ impl State {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn change(user: i64, change: MemberChange) -> Body {
-        let role = (change == MemberChange::Join).then_some(RoomRole::Member);
-        Body::Member { user: "u".into(), user_id: UserId(user), change, role, reason: None, until: None }
-    }
-
-    #[test]
-    fn only_members_speak() {
-        let mut state = State::default();
-        assert_eq!(state.may_speak(UserId(7)), Err(Code::NotAMember));
-        state.apply(&change(7, MemberChange::Join), true);
-        assert_eq!(state.may_speak(UserId(7)), Ok(()));
-        state.apply(&change(7, MemberChange::Leave), true);
-        assert_eq!(state.may_speak(UserId(7)), Err(Code::NotAMember));
-    }
-
-    #[test]
-    fn what_was_taken_back_was_never_there() {
-        let mut state = State::new(
-            Settings::default(),
-            Seq(1),
-            [Seat { user: UserId(1), role: RoomRole::Owner, joined: Seq::ZERO }].into_iter(),
-        );
-        let undos = [
-            state.apply(&change(1, MemberChange::Leave), true),
-            state.apply(&change(2, MemberChange::Join), true),
-            state.apply(&change(2, MemberChange::Leave), true),
-            state.apply(&change(1, MemberChange::Join), true),
-        ];
-        for undo in undos.into_iter().rev().flatten() {
-            state.undo(undo);
-        }
-        assert_eq!(state.role(UserId(1)), Some(RoomRole::Owner));
-        assert_eq!((state.role(UserId(2)), state.members(), state.online()), (None, 1, 0));
-    }
-
-    #[test]
-    fn the_count_of_those_online_is_true() {
-        let mut state = State::default();
-        assert!(state.add_guest(UserId(-1), "g".into()));
-        assert!(!state.add_guest(UserId(-1), "g".into()));
-        state.apply(&change(1, MemberChange::Join), true);
-        assert_eq!(state.online(), 2);
-        assert!(state.set_online(UserId(1), false));
-        assert!(!state.set_online(UserId(1), false));
-        assert_eq!(state.online(), 1);
-        assert!(state.remove_guest(UserId(-1)));
-        assert!(!state.remove_guest(UserId(-1)));
-        assert_eq!((state.online(), state.members()), (0, 1));
+fn rank(role: RoomRole) -> Rank {
+    match role {
+        RoomRole::Member => Rank::Member,
+        RoomRole::Moderator => Rank::Moderator,
+        RoomRole::Owner => Rank::Owner,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,19 @@
 //! Reads requests of the native dialect. One key after the other, so that a refusal names the one that does not fit.
 //!
 //! The types of all keys are judged before any name is, for `bad_request` goes before `bad_name`. `null` is a value like
-//! any other, and fits nowhere but in `ping`: who means nothing leaves the key out.
+//! any other, and fits nowhere but in `ping`: who means nothing leaves the key out. A key that the request knows but that
+//! does not go with the others, like `epoch` without `since`, is refused too: whoever sent it meant something by it.
 
-use std::borrow::Cow;
+mod account;
+mod admin;
+mod keys;
+mod rooms;
+mod talk;
 
-use crate::model::{Anchor, RoomKind, RoomName, Seq};
-use crate::protocol::object::{Fields, cut, natural, string};
-use crate::protocol::{Ask, Code, Credential, Kind, Refusal, Request, RequestId, Secret, Since, Start, Tag, json};
-
-/// The most bytes of an id, a nonce, an epoch.
-const MAX_WORD_BYTES: usize = 64;
-/// The most unknown keys that an answer names.
-const MAX_IGNORED: usize = 16;
+use crate::model::MemberChange;
+use crate::protocol::native::decode::keys::{Keys, MAX_IGNORED, MAX_WORD_BYTES};
+use crate::protocol::object::{Fields, cut, string};
+use crate::protocol::{Ask, Code, Kind, Refusal, Request, RequestId, Tag};
 
 /// Reads a request.
 pub(super) fn decode(object: &str) -> Ask {
@@ -45,7 +46,7 @@ pub(super) fn decode(object: &str) -> Ask {
                     let known = |key: &str| matches!(key, "request" | "id") || kind.keys().contains(&key);
                     let unknown = fields.iter().map(|(key, _)| key).filter(|key| !known(key));
                     ignored.extend(unknown.take(MAX_IGNORED).map(|key| cut(key).into()));
-                    request(kind, &Keys(&fields), &mut ignored)
+                    request(kind, &Keys::new(&fields), &mut ignored)
                 }
             }
         }
@@ -67,168 +68,59 @@ fn id(value: &str) -> Option<RequestId> {
 }
 
 fn request(kind: Kind, keys: &Keys<'_, '_>, ignored: &mut Vec<Box<str>>) -> Result<Request, Refusal> {
-    Ok(match kind {
-        Kind::Hello => Request::Hello {
-            protocol: keys.maybe("protocol", |value| value.parse().ok())?,
-            client: keys.text("client")?.map(Cow::into),
-        },
-        Kind::Login => {
-            let username = keys.need(keys.text("username")?, "username")?.into();
-            let credential = match (keys.secret("password")?, keys.secret("token")?) {
-                (None, None) => Credential::None,
-                (Some(password), None) => Credential::Password(password),
-                (None, Some(token)) => Credential::Token(token),
-                (Some(_), Some(_)) => return Err(Refusal::bad_request("token")),
-            };
-            Request::Login { username, credential }
-        }
-        Kind::Register => Request::Register {
-            username: keys.need(keys.text("username")?, "username")?.into(),
-            password: keys.need(keys.secret("password")?, "password")?,
-            invite: keys.secret("invite")?,
-        },
-        Kind::Logout => Request::Logout,
-        Kind::Ping => Request::Ping { data: keys.maybe("data", |value| Some(json::compact(value)))? },
-        Kind::Whoami => Request::Whoami,
-        Kind::Help => Request::Help,
-        Kind::Rooms => Request::Rooms { after: keys.text("after")?.map(after).transpose()? },
-        Kind::Create => {
-            let room = keys.need(keys.text("room")?, "room")?;
-            let kind = keys.maybe("kind", |value| RoomKind::parse(&string(value)?))?.unwrap_or_default();
-            let topic = keys.text("topic")?.unwrap_or_default().into();
-            Request::Create { room: room_name(&room)?, kind, topic }
-        }
-        Kind::Join => {
-            let room = keys.need(keys.text("room")?, "room")?;
-            let start = match (keys.seq("since")?, keys.word("epoch")?, keys.maybe("backlog", natural)?) {
-                (None, None, None) => Start::Now,
-                (Some(seq), epoch, None) => Start::Since(Since { seq, epoch }),
-                (None, None, Some(count)) => Start::Backlog(count),
-                (Some(_), _, Some(_)) => return Err(Refusal::bad_request("backlog")),
-                (None, Some(_), _) => return Err(Refusal::bad_request("epoch")),
-            };
-            Request::Join { room: room_name(&room)?, start }
-        }
-        Kind::Resume => {
-            let rooms = keys.need(keys.maybe("rooms", Fields::parse)?, "rooms")?;
-            Request::Resume { rooms: resume(&rooms, ignored)? }
-        }
-        Kind::Unfollow => Request::Unfollow { room: keys.room()? },
-        Kind::Leave => Request::Leave { room: keys.room()? },
-        Kind::Names => {
-            let (room, name) = (keys.text("room")?, keys.text("after")?);
-            Request::Names { room: room.map(|room| room_name(&room)).transpose()?, after: name.map(after).transpose()? }
-        }
-        Kind::Message => {
-            let room = keys.need(keys.text("room")?, "room")?;
-            let text = keys.need(keys.text("text")?, "text")?.into();
-            let nonce = keys.word("nonce")?;
-            if nonce.as_deref() == Some("") {
-                return Err(Refusal::bad_request("nonce"));
-            }
-            let reply_to = keys.seq("reply_to")?;
-            let action = keys.maybe("action", |value| value.parse().ok())?.unwrap_or_default();
-            Request::Message { room: room_name(&room)?, text, nonce, reply_to, action }
-        }
-        Kind::History => {
-            let room = keys.need(keys.text("room")?, "room")?;
-            let anchor = match (keys.seq("before")?, keys.seq("after")?, keys.seq("around")?) {
-                (None, None, None) => Anchor::Newest,
-                (Some(seq), None, None) => Anchor::Before(seq),
-                (None, Some(seq), None) => Anchor::After(seq),
-                (None, None, Some(seq)) => Anchor::Around(seq),
-                (_, _, Some(_)) => return Err(Refusal::bad_request("around")),
-                (Some(_), Some(_), None) => return Err(Refusal::bad_request("after")),
-            };
-            let limit = keys.maybe("limit", |value| value.parse().ok().filter(|limit: &u32| *limit > 0))?;
-            Request::History { room: room_name(&room)?, anchor, limit }
-        }
+    match kind {
+        Kind::Hello => account::hello(keys),
+        Kind::Login => account::login(keys),
+        Kind::Register => account::register(keys),
+        Kind::Logout => Ok(Request::Logout),
+        Kind::Ping => account::ping(keys),
+        Kind::Whoami => Ok(Request::Whoami),
+        Kind::Password => account::password(keys),
+        Kind::Token => account::token(keys),
+        Kind::Sessions => account::sessions(keys),
+        Kind::DeleteAccount => account::delete(keys),
+        Kind::Block => Ok(Request::Block { username: keys.username()? }),
+        Kind::Unblock => Ok(Request::Unblock { username: keys.username()? }),
+        Kind::Help => Ok(Request::Help),
+        Kind::Rooms => rooms::list(keys),
+        Kind::Create => rooms::create(keys),
+        Kind::Join => rooms::join(keys),
+        Kind::Resume => rooms::resume(keys, ignored),
+        Kind::Unfollow => Ok(Request::Unfollow { room: keys.room()? }),
+        Kind::Leave => Ok(Request::Leave { room: keys.room()? }),
+        Kind::Names => rooms::names(keys),
+        Kind::Topic => rooms::topic(keys),
+        Kind::Invite => rooms::moderate(keys, MemberChange::Invite),
+        Kind::Kick => rooms::moderate(keys, MemberChange::Kick),
+        Kind::Ban => rooms::moderate(keys, MemberChange::Ban),
+        Kind::Unban => rooms::moderate(keys, MemberChange::Unban),
+        Kind::Mute => rooms::moderate(keys, MemberChange::Mute),
+        Kind::Unmute => rooms::moderate(keys, MemberChange::Unmute),
+        Kind::Bans => Ok(Request::Bans { room: keys.room()? }),
+        Kind::Role => rooms::moderate(keys, MemberChange::Role),
+        Kind::Room => rooms::change(keys),
+        Kind::DeleteRoom => Ok(Request::DeleteRoom { room: keys.room()? }),
+        Kind::Message => talk::message(keys),
+        Kind::Edit => talk::edit(keys),
+        Kind::Delete => talk::delete(keys),
+        Kind::React => talk::react(keys),
+        Kind::History => talk::history(keys),
+        Kind::Search => talk::search(keys),
+        Kind::Read => talk::read(keys),
+        Kind::Typing => Ok(Request::Typing { room: keys.room()? }),
+        Kind::Status => talk::status(keys),
+        Kind::Report => talk::report(keys),
+        Kind::Acts => admin::acts(keys),
+        Kind::Invitation => admin::invitation(keys),
+        Kind::ServerRole => admin::server_role(keys),
+        Kind::Suspend => admin::suspend(keys),
+        Kind::Unsuspend => Ok(Request::Unsuspend { whom: admin::whom(keys)? }),
+        Kind::Suspensions => Ok(Request::Suspensions),
+        Kind::Disconnect => admin::disconnect(keys),
+        Kind::Level => admin::level(keys),
+        Kind::Notice => Ok(Request::Notice { text: keys.needed_text("text")? }),
         // No word stands for these.
-        _ => return Err(Code::UnknownRequest.into()),
-    })
-}
-
-/// The rooms of a `resume`: each with a number, or with an object of `since` and `epoch`.
-fn resume(rooms: &Fields<'_>, ignored: &mut Vec<Box<str>>) -> Result<Vec<(RoomName, Since)>, Refusal> {
-    let wrong = || Refusal::bad_request("rooms");
-    if rooms.repeated().is_some() {
-        return Err(wrong());
-    }
-    let mut read = Vec::new();
-    for (room, value) in rooms.iter() {
-        let since = match natural(value) {
-            Some(seq) => Since { seq: Seq(seq), epoch: None },
-            None => {
-                let fields = Fields::parse(value).filter(|fields| fields.repeated().is_none()).ok_or_else(wrong)?;
-                let keys = Keys(&fields);
-                let seq = keys.seq("since").ok().flatten().ok_or_else(wrong)?;
-                let epoch = keys.word("epoch").map_err(|_| wrong())?;
-                let unknown = fields.iter().map(|(key, _)| key).filter(|key| !matches!(*key, "since" | "epoch"));
-                let space = MAX_IGNORED.saturating_sub(ignored.len());
-                ignored.extend(unknown.take(space).map(|key| cut(key).into()));
-                Since { seq, epoch }
-            }
-        };
-        read.push((room, since));
-    }
-    // Only now, for a wrong type goes before a wrong name.
-    let mut named = Vec::with_capacity(read.len());
-    for (room, since) in read {
-        named.push((RoomName::parse(room).map_err(|_| Refusal::new(Code::BadName).about("rooms"))?, since));
-    }
-    let mut names: Vec<&str> = named.iter().map(|(room, _)| room.as_str()).collect();
-    names.sort_unstable();
-    // The same room in two spellings.
-    if names.is_sorted_by(|one, other| one < other) { Ok(named) } else { Err(wrong()) }
-}
-
-fn room_name(name: &str) -> Result<RoomName, Refusal> {
-    RoomName::parse(name).map_err(|_| Refusal::new(Code::BadName).about("room"))
-}
-
-/// A name to go on behind. It need not exist, but it has to look like a name.
-fn after(name: Cow<'_, str>) -> Result<Box<str>, Refusal> {
-    if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
-        return Err(Refusal::new(Code::BadName).about("after"));
-    }
-    Ok(name.into())
-}
-
-/// The keys of a request, by type. Each is `bad_request` with its name where the value does not fit.
-struct Keys<'f, 'a>(&'f Fields<'a>);
-
-impl<'a> Keys<'_, 'a> {
-    fn maybe<T>(&self, key: &str, read: impl FnOnce(&'a str) -> Option<T>) -> Result<Option<T>, Refusal> {
-        match self.0.find(key) {
-            None => Ok(None),
-            Some(value) => read(value).map(Some).ok_or_else(|| Refusal::bad_request(key)),
-        }
-    }
-
-    fn need<T>(&self, value: Option<T>, key: &str) -> Result<T, Refusal> {
-        value.ok_or_else(|| Refusal::bad_request(key))
-    }
-
-    fn text(&self, key: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
-        self.maybe(key, string)
-    }
-
-    fn secret(&self, key: &str) -> Result<Option<Secret>, Refusal> {
-        Ok(self.text(key)?.map(|secret| Secret(secret.into())))
-    }
-
-    fn seq(&self, key: &str) -> Result<Option<Seq>, Refusal> {
-        Ok(self.maybe(key, natural)?.map(Seq))
-    }
-
-    /// A short string that is only compared, never shown.
-    fn word(&self, key: &str) -> Result<Option<Box<str>>, Refusal> {
-        let good = |word: &Cow<'_, str>| word.len() <= MAX_WORD_BYTES && !word.chars().any(char::is_control);
-        self.maybe(key, |value| string(value).filter(good).map(Cow::into))
-    }
-
-    fn room(&self) -> Result<RoomName, Refusal> {
-        room_name(&self.need(self.text("room")?, "room")?)
+        Kind::Enter | Kind::Unknown => Err(Code::UnknownRequest.into()),
     }
 }
 

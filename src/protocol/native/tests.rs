@@ -1,14 +1,17 @@
 //! What the native dialect reads and writes, held against `docs/protocol.md` and against a strict reader.
 
+pub(in crate::protocol) mod answers;
+pub(in crate::protocol) mod events;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{Epoch, Line, MemberChange, RoomKind, RoomRole, Seq, ServerRole, Time};
+use crate::model::{Body, Epoch, Line, RoomKind, RoomRole, Seq, ServerRole, Text, Time};
 use crate::protocol::course::tests::said;
 use crate::protocol::json::tests::lines;
-use crate::protocol::response::{HelloLimits, Membership, RoomLine};
-use crate::protocol::{Code, Request};
+use crate::protocol::response::{Hello, HelloLimits, Joined, LoggedIn, Membership, Resumed};
+use crate::protocol::{Code, Request, Response};
 
 const NOON: Time = Time(1_769_860_800_000);
 
@@ -81,6 +84,11 @@ fn a_refusal_has_a_sentence_a_code_and_what_helps() {
     let late = Refusal::rate_limited(Duration::from_nanos(1_000_000_001));
     assert_eq!(answered(&tag, Err(late)).1["retry_after_ms"], 1001);
     assert_eq!(answered(&tag, Err(Refusal::bad_request("te\"xt"))).1["field"], "te\"xt");
+    let banned = Refusal::new(Code::Banned).because(Some(Line::trusted("sp\"am")), Some(NOON));
+    let (_, value) = answered(&tag, Err(banned));
+    assert_eq!((&value["reason"], &value["until"]), (&json!("sp\"am"), &json!("2026-01-31T12:00:00.000Z")));
+    let unsaid = Refusal::new(Code::Muted).because(Some(Line::default()), None);
+    assert_eq!(answered(&tag, Err(unsaid)).1.as_object().unwrap().len(), 4);
     let unknown = Tag { word: Some("fl\u{1b}y".into()), ..Tag::new(Kind::Unknown) };
     assert_eq!(answered(&unknown, Err(Code::UnknownRequest.into())).1["response"], "fl\u{1b}y");
     let (text, _) = answered(&Tag::new(Kind::Unknown), Err(Refusal::bad_request("request")));
@@ -138,14 +146,16 @@ fn a_login_lists_rooms_and_gives_a_token_only_where_there_is_one() {
         role: ServerRole::User,
         rooms: vec![membership.clone()],
         more: false,
+        blocked: token.map(|_| "Eve".into()).into_iter().collect(),
     };
     let rooms = json!([{"room": "lobby", "kind": "public", "topic": "", "role": "owner", "head": 9, "read": 4,
                         "unread": 5, "mentions": 1}]);
     let expected = json!({"response": "register", "id": -7, "username": "Bob", "guest": false, "role": "user",
-                          "rooms": rooms, "more": false});
+                          "rooms": rooms, "more": false, "blocked": []});
     assert_eq!(response(Kind::Register, Response::LoggedIn(Box::new(login(None)))), expected);
     let guest = response(Kind::Login, Response::LoggedIn(Box::new(login(Some("t")))));
     assert_eq!((&guest["token"], &guest["guest"]), (&json!("t"), &json!(true)));
+    assert_eq!(guest["blocked"], json!(["Eve"]));
 }
 
 #[test]
@@ -163,114 +173,6 @@ fn joined_and_resumed_rooms_have_the_same_keys() {
     let gone = json!({"room": "gone", "error": "There is no such room.", "code": "no_such_room"});
     let expected = json!({"response": "resume", "id": -7, "rooms": [room, gone]});
     assert_eq!(response(Kind::Resume, Response::Resumed(rooms)), expected);
-}
-
-#[test]
-fn lists_have_a_line_for_each_and_say_whether_there_is_more() {
-    let line = RoomLine {
-        room: lobby(),
-        kind: RoomKind::Public,
-        topic: "t".into(),
-        members: 3,
-        online: 2,
-        head: Seq(9),
-        joined: true,
-    };
-    let expected = json!({"response": "rooms", "id": -7, "more": true, "rooms": [
-        {"room": "lobby", "kind": "public", "topic": "t", "members": 3, "online": 2, "head": 9, "joined": true}]});
-    assert_eq!(response(Kind::Rooms, Response::Rooms { rooms: vec![line], more: true }), expected);
-    let names = vec![NameLine { name: "Bob".into(), role: "owner", online: false, guest: false }];
-    let expected = json!({"response": "names", "id": -7, "room": "lobby", "more": false, "names": [
-        {"name": "Bob", "role": "owner", "online": false, "status": "offline", "guest": false}]});
-    assert_eq!(response(Kind::Names, Response::Names { room: Some(lobby()), names, more: false }), expected);
-    let everybody = response(Kind::Names, Response::Names { room: None, names: Vec::new(), more: false });
-    assert_eq!(everybody, json!({"response": "names", "id": -7, "names": [], "more": false}));
-    let help = response(Kind::Help, Response::Help);
-    let listed: Vec<_> = help["requests"].as_array().unwrap().iter().map(|line| line["request"].as_str()).collect();
-    assert_eq!(listed, Kind::ALL.iter().map(|kind| Some(kind.as_str())).collect::<Vec<_>>());
-}
-
-#[test]
-fn short_answers_have_their_keys() {
-    let username = || std::sync::Arc::from("Bob");
-    let whoami = Response::Whoami { username: username(), guest: true, role: ServerRole::Admin, sessions: 2 };
-    let expected =
-        json!({"response": "whoami", "id": -7, "username": "Bob", "guest": true, "role": "admin", "sessions": 2});
-    assert_eq!(response(Kind::Whoami, whoami), expected);
-    for (kind, answer, expected) in [
-        (Kind::Logout, Response::LoggedOut { username: username() }, json!({"username": "Bob"})),
-        (Kind::Create, Response::Created { room: lobby(), head: Seq(0) }, json!({"room": "lobby", "head": 0})),
-        (Kind::Unfollow, Response::Unfollowed { room: lobby() }, json!({"room": "lobby"})),
-        (Kind::Leave, Response::Left { room: lobby() }, json!({"room": "lobby"})),
-        (Kind::Ping, Response::Pong { data: None, time: NOON }, json!({"time": "2026-01-31T12:00:00.000Z"})),
-        (
-            Kind::Ping,
-            Response::Pong { data: Some("[1.50]".into()), time: NOON },
-            json!({"data": [1.5], "time": "2026-01-31T12:00:00.000Z"}),
-        ),
-    ] {
-        let mut value = response(kind, answer);
-        let object = value.as_object_mut().unwrap();
-        object.remove("response");
-        object.remove("id");
-        assert_eq!(value, expected);
-    }
-}
-
-#[test]
-fn a_page_holds_messages_alone() {
-    let mut reply = said(8, "alice", "two\nlines", true);
-    if let Body::Message(message) = &mut reply.body {
-        message.reply_to = Some(Seq(7));
-    }
-    let page = Page {
-        room: lobby(),
-        messages: vec![said(7, "bob", "hi", false), came(9), reply],
-        more: true,
-        first: Seq(1),
-        head: Seq(9),
-    };
-    let expected = json!({"response": "history", "id": -7, "room": "lobby", "more": true, "first": 1, "head": 9,
-        "messages": [
-            {"seq": 7, "from": "bob", "time": "2026-01-31T12:00:07.000Z", "text": "hi", "action": false, "guest": true},
-            {"seq": 8, "from": "alice", "time": "2026-01-31T12:00:08.000Z", "text": "two\nlines", "action": true,
-             "guest": true, "reply_to": 7}]});
-    assert_eq!(response(Kind::History, Response::History(Box::new(page))), expected);
-}
-
-fn came(seq: u64) -> Entry {
-    let body = Body::Member {
-        user: "carol".into(),
-        user_id: UserId(40),
-        change: MemberChange::Join,
-        role: Some(RoomRole::Member),
-        reason: Some(Line::default()),
-    };
-    Entry { author: UserId(40), from: "carol".into(), body, ..said(seq, "carol", "x", false) }
-}
-
-#[test]
-fn entries_and_hints_are_events() {
-    let mut out = Vec::new();
-    Native.entry(&lobby(), &said(7, "bob", "h\"i", false), Some(UserId(-8)), &mut out);
-    assert_eq!(
-        String::from_utf8(out.clone()).unwrap(),
-        "{\"event\":\"message\",\"room\":\"lobby\",\"seq\":7,\"from\":\"bob\",\"time\":\"2026-01-31T12:00:07.000Z\",\
-         \"text\":\"h\\\"i\",\"action\":false,\"guest\":true}\n"
-    );
-    Native.entry(&lobby(), &came(9), None, &mut out);
-    Native.hint(&Hint::Presence { user: "bob".into(), online: true }, &mut out);
-    let retry_after = Duration::from_micros(1500);
-    Native.hint(&Hint::Shutdown { reason: "restart", retry_after }, &mut out);
-    assert_eq!(
-        lines(&out)[1..],
-        [
-            json!({"event": "member", "room": "lobby", "seq": 9, "from": "carol", "time": "2026-01-31T12:00:09.000Z",
-                   "user": "carol", "change": "join", "role": "member"}),
-            json!({"event": "presence", "user": "bob", "online": true, "status": "online"}),
-            json!({"event": "shutdown", "reason": "restart", "retry_after_ms": 2}),
-        ]
-    );
 }
 
 proptest! {
@@ -292,8 +194,10 @@ proptest! {
         let text: String = text.into_iter().collect();
         let mut out = Vec::new();
         Native.entry(&lobby(), &said(1, &from, &text, false), None, &mut out);
+        let edit = Body::Edit { target: Seq(1), text: Some(Text::trusted(text.clone())) };
+        Native.entry(&lobby(), &Entry { body: edit, ..said(2, &from, "x", false) }, None, &mut out);
         let lines = lines(&out);
-        prop_assert_eq!(lines.len(), 1);
-        prop_assert_eq!(&lines[0]["text"], &text);
+        prop_assert_eq!(lines.len(), 2);
+        prop_assert_eq!((&lines[0]["text"], &lines[1]["text"]), (&json!(text), &json!(text)));
     }
 }

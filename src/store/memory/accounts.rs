@@ -95,6 +95,10 @@ impl State {
         self.accounts.values().map(|found| &found.account).find(|account| account.name.folded() == folded).cloned()
     }
 
+    pub(super) fn user(&self, user: UserId) -> Option<Account> {
+        self.accounts.get(&user).map(|found| found.account.clone())
+    }
+
     pub(super) fn is_taken(&self, skeleton: &str) -> bool {
         self.accounts.values().any(|found| *found.skeleton == *skeleton)
     }

@@ -159,6 +159,13 @@ impl State {
         if let Body::Message(message) = &mut body {
             message.mentions = names.clone();
         }
+        // What people do to their own messages is nobody's business.
+        let own = match &append.body {
+            Body::Delete { target, .. } => {
+                room.target(*target, append.reach).is_ok_and(|m| m.entry.author == append.author)
+            }
+            _ => false,
+        };
         let entry = Entry { seq, time, author: append.author, from: Arc::clone(&append.from), body };
         let users: Vec<UserId> = mentioned.into_iter().map(|(user, _)| user).collect();
         room.change_target(&entry, &users, &names);
@@ -172,12 +179,8 @@ impl State {
         self.logged += 1;
         let mentioned = if is_message { users } else { Vec::new() };
         room.log.push(Logged { entry, number: self.logged, mentioned, reactions: Vec::new() });
-        self.acts.extend(append.act.as_deref().cloned());
-        Some(if is_message && !names.is_empty() {
-            Fate::Mentioning(seq, time, names)
-        } else {
-            Fate::Appended(seq, time)
-        })
+        self.acts.extend(append.act.as_deref().filter(|_| !own).cloned());
+        Some(Fate::Appended(seq, time, names))
     }
 
     /// The members whom a message or an edit mentions, but for its author, in the order given.

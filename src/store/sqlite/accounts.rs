@@ -9,6 +9,8 @@ use crate::store::{Account, Created, NewAccount};
 
 pub(super) const SELECT_ACCOUNT: &str =
     "SELECT id, name, folded, role, password_hash, seen, deleted FROM accounts WHERE folded = ?1";
+pub(super) const SELECT_USER: &str =
+    "SELECT id, name, folded, role, password_hash, seen, deleted FROM accounts WHERE id = ?1";
 pub(super) const SELECT_TAKEN: &str = "SELECT 1 FROM accounts WHERE skeleton = ?1";
 
 /// Makes an account, unless its name or one that looks like it is taken, or the invitation does not hold. Who is not
@@ -79,6 +81,11 @@ pub(super) fn is_there(conn: &Connection, user: UserId) -> rusqlite::Result<bool
 /// See [`Store::account`](crate::store::Store::account).
 pub(super) fn by_name(conn: &Connection, folded: &str) -> rusqlite::Result<Option<Account>> {
     conn.prepare_cached(SELECT_ACCOUNT)?.query_row([folded], account).optional()
+}
+
+/// See [`Store::user`](crate::store::Store::user).
+pub(super) fn by_id(conn: &Connection, user: UserId) -> rusqlite::Result<Option<Account>> {
+    conn.prepare_cached(SELECT_USER)?.query_row([user.0], account).optional()
 }
 
 /// The account in the first seven columns of a row.

@@ -16,9 +16,8 @@ pub(super) fn add(conn: &Connection, act: &Act) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(
         "INSERT INTO acts (time, by, act, room, room_name, target, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    let Act { time, by, act, room, room_name, target, detail } = act;
-    let room = room.map_or(0, |room| room.0);
-    insert.execute((time.0, &**by, &**act, room, &**room_name, &**target, &**detail)).map(|_| ())
+    let room = act.room.map_or(0, |room| room.0);
+    insert.execute((act.time.0, &*act.by, &*act.act, room, &*act.room_name, &*act.target, &*act.detail)).map(|_| ())
 }
 
 /// See [`Store::acts`](crate::store::Store::acts).
@@ -28,10 +27,13 @@ pub(super) fn list(
     before: Option<u64>,
     limit: usize,
 ) -> rusqlite::Result<Vec<(u64, Act)>> {
-    let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     match room {
-        Some(room) => conn.prepare_cached(SELECT_ACTS_OF_ROOM)?.query_map((before, limit, room.0), act)?.collect(),
+        Some(room) => {
+            let mut select = conn.prepare_cached(SELECT_ACTS_OF_ROOM)?;
+            select.query_map((before, limit, room.0), act)?.collect()
+        }
         None => conn.prepare_cached(SELECT_ACTS)?.query_map((before, limit), act)?.collect(),
     }
 }

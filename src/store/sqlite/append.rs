@@ -38,9 +38,8 @@ pub(super) fn posted(
 /// What became of an append inside a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Added {
-    New(Seq, Time),
-    /// A message that mentions somebody.
-    Mentioning(Seq, Time, Box<[Arc<str>]>),
+    /// It mentions these.
+    New(Seq, Time, Box<[Arc<str>]>),
     Duplicate(Seq, Time),
     Unmet(Unmet),
     NoRoom,
@@ -142,6 +141,8 @@ impl<'a> Appender<'a> {
             self.insert_posting.execute((nr, place))?;
             self.tallies.add(append.room, append.author, seq, 1);
         }
+        // What people do to their own messages is nobody's business.
+        let own = matches!((&append.body, &aim), (Body::Delete { .. }, Aim::Message(it)) if it.author == append.author);
         match (&append.body, aim) {
             (Body::Message(_), _) => mentions::add(self.conn, append.room, seq, append.author, &mentioned)?,
             (Body::Edit { .. }, Aim::Message(target)) => {
@@ -171,11 +172,10 @@ impl<'a> Appender<'a> {
             (Body::Room(change), _) => rooms::room_changed(self.conn, append.room, change)?,
             _ => {}
         }
-        if let Some(act) = &append.act {
+        if let Some(act) = append.act.as_ref().filter(|_| !own) {
             acts::add(self.conn, act)?;
         }
-        let time = Time(time);
-        Ok(if is_message && !names.is_empty() { Added::Mentioning(seq, time, names) } else { Added::New(seq, time) })
+        Ok(Added::New(seq, Time(time), names))
     }
 
     /// Writes down what was only counted, so that others in this transaction find it.

@@ -26,8 +26,8 @@ pub(super) fn apply(conn: &Connection, change: &Change) -> rusqlite::Result<u64>
         Change::DeleteRoom(room, _) => rooms::doom(conn, *room),
         Change::Act(_) => Ok(1),
         Change::Read { user, room, seq } => unread::read(conn, *user, *room, *seq),
-        Change::Cut { room, first, most } => erase::cut(conn, *room, *first, *most).map(|first| first.0),
         Change::Erase(most) => erase::doomed(conn, *most),
+        Change::Cut { room, first, most } => erase::cut(conn, *room, *first, *most).map(|first| first.0),
     }?;
     if let Some(act) = act(change).filter(|_| answer > 0) {
         acts::add(conn, act)?;

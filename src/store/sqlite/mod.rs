@@ -325,6 +325,10 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |conn| search::search(conn, &search)))
     }
 
+    fn user(&self, user: UserId) -> Reading<'_, Option<Account>> {
+        Box::pin(self.readers.read(move |conn| accounts::by_id(conn, user)))
+    }
+
     fn token(&self, hash: Hash) -> Reading<'_, Option<(StoredToken, Account)>> {
         Box::pin(self.readers.read(move |conn| tokens::by_hash(conn, &hash)))
     }

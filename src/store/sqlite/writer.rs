@@ -496,8 +496,7 @@ fn store(
                 Fate::Failed(StoreError::Behind)
             }
             Write::Append(append) => match appender.append(append)? {
-                Added::New(seq, time) => Fate::Appended(seq, time),
-                Added::Mentioning(seq, time, mentions) => Fate::Mentioning(seq, time, mentions),
+                Added::New(seq, time, mentions) => Fate::Appended(seq, time, mentions),
                 Added::Unmet(unmet) => Fate::Unmet(unmet),
                 Added::Duplicate(seq, time) => Fate::Duplicate(seq, time),
                 Added::NoRoom => Fate::Failed(StoreError::unavailable("there is no such room")),

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::PATIENCE;
 use super::json::{Known, Rest, compare, read_strictly};
+use super::server::PASSWORD;
 
 /// How many lines of the conversation a failure shows.
 const REMEMBERED: usize = 30;
@@ -264,6 +265,12 @@ impl Wire {
             self.fail(at, &format!("awaited the answer to {word}, but got {answer}"));
         }
         answer
+    }
+
+    /// Logs in to the account that the connection is named after; the answer.
+    pub(crate) async fn login(mut self) -> Value {
+        let login = json!({"request": "login", "username": self.name, "password": PASSWORD});
+        self.ask(login).await
     }
 
     /// Joins a room, from now on. The answer.

@@ -1,0 +1,112 @@
+//! Direct conversations: the room `@NAME` as its other member sees it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::chat::Chat;
+use crate::chat::flood::Rate;
+use crate::chat::online::Person;
+use crate::chat::room::Room;
+use crate::chat::session::{Session, unavailable};
+use crate::model::{Level, RoomKind, RoomName, RoomRole, Seq, UserId, Username};
+use crate::protocol::{Answer, Code, Refusal, Response};
+use crate::store::{Change, Created, NewRoom, Side};
+
+/// How often somebody may come to somebody who has not asked for it.
+pub(super) const APPROACHES: Rate = Rate { tokens: 1, period: Duration::from_secs(5), burst: 20 };
+
+/// The conversation of somebody with the user of that name, if there is one.
+///
+/// # Errors
+/// `bad_name`; `forbidden` for a conversation with oneself.
+pub(super) fn known(chat: &Chat, person: &Person, peer: &str) -> Result<Option<Arc<Room>>, Refusal> {
+    let name = Username::parse(peer, chat.options.names).map_err(|_| Refusal::from(Code::BadName).about("room"))?;
+    if name == person.user.name {
+        return Err(Code::Forbidden.into());
+    }
+    let room = chat.rooms.direct(person.user.id, name.folded());
+    // A guest who has gone for good takes its conversations along, whoever has its name now.
+    let is_there = |room: &Arc<Room>| {
+        room.peer_of(person.user.id).is_some_and(|peer| !peer.user.is_guest() || chat.online.known(peer.user).is_some())
+    };
+    Ok(room.filter(is_there))
+}
+
+/// Begins a conversation, or finds the one that somebody else has begun meanwhile.
+///
+/// # Errors
+/// The first refusal that applies.
+pub(super) async fn begin(session: &Session, person: &Arc<Person>, room: &RoomName) -> Result<Arc<Room>, Refusal> {
+    let chat = &session.chat;
+    let name = Username::parse(room.peer().unwrap_or_default(), chat.options.names)
+        .map_err(|_| Refusal::from(Code::BadName).about("room"))?;
+    chat.standing.open_below(Level::MembersOnly, person)?;
+    let peer = find_user(chat, &name).await?.ok_or(Code::NoSuchUser)?;
+    if chat.standing.is_blocked(peer.user, person.user.id) {
+        return Err(Code::Forbidden.into());
+    }
+    person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)?;
+    let me = Side { user: person.user.id, name: person.user.name.shared() };
+    let sides = if me.user < peer.user { [me, peer] } else { [peer, me] };
+    // No room can have this name, and no two conversations the same one.
+    let name_in_store = RoomName::trusted(&format!("@{}:{}", sides[0].user.0, sides[1].user.0));
+    let new = NewRoom { name: name_in_store, sides: Some(sides.clone()), ..chat.new_room(RoomKind::Direct) };
+    let created = chat.create(new).await.map_err(|error| unavailable(&error))?;
+    if let Created::New(room) = created {
+        seat(chat, &room, &sides);
+        return Ok(room);
+    }
+    // Whoever made it is about to let it be seen.
+    known(chat, person, name.as_str())?.ok_or_else(|| Code::Internal.into())
+}
+
+/// Makes the two of a conversation its members.
+pub(in crate::chat) fn seat(chat: &Chat, room: &Arc<Room>, sides: &[Side; 2]) {
+    for side in sides {
+        let person = chat.online.known(side.user);
+        let mut ledger = room.ledger();
+        if side.user.is_guest() {
+            ledger.state.add_guest(side.user, Arc::clone(&side.name), Seq(1));
+        } else {
+            ledger.state.add_first(side.user, RoomRole::Member);
+        }
+        drop(ledger);
+        if let Some(person) = person {
+            person.add_room(room, Seq::ZERO);
+            chat.refresh_presence(room, &person);
+        } else {
+            room.ledger().state.set_online(side.user, false);
+        }
+    }
+}
+
+/// Whoever has that name: an account that was not deleted, or a guest who is here or may come back.
+pub(super) async fn find_user(chat: &Chat, name: &Username) -> Result<Option<Side>, Refusal> {
+    if let Some(person) = chat.online.named(name) {
+        return Ok(Some(Side { user: person.user.id, name: person.user.name.shared() }));
+    }
+    let account = chat.store.account(name.folded()).await.map_err(|error| unavailable(&error))?;
+    Ok(account.filter(|account| !account.deleted).map(|account| Side { user: account.id, name: account.name.shared() }))
+}
+
+/// Does not list a conversation any more, until something is added to it.
+pub(super) async fn close(session: &Arc<Session>, person: &Arc<Person>, room: &Arc<Room>) -> Answer {
+    let (user, name) = (person.user.id, room.name_for(person.user.id));
+    let head = room.told_head();
+    if !user.is_guest() {
+        session.chat.change(Change::Close { user, room: room.id, head }).await?;
+    }
+    for session in room.followed_by(user) {
+        session.stop_following(room);
+    }
+    Ok(Response::Left { room: name })
+}
+
+/// A guest has gone for good, and its conversations with it.
+pub(in crate::chat) async fn end_all(chat: &Chat, guest: UserId) {
+    for room in chat.rooms.direct_of(guest) {
+        if let Err(refusal) = super::rooms::erase(chat, &room, None).await {
+            tracing::warn!(code = refusal.code.as_str(), "a conversation with a guest who has gone could not be ended");
+        }
+    }
+}

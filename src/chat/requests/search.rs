@@ -1,0 +1,89 @@
+//! Finding messages.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::chat::Chat;
+use crate::chat::online::Person;
+use crate::chat::requests::history::{DEFAULT_LIMIT, MOST_BYTES, MOST_MESSAGES};
+use crate::chat::requests::seen;
+use crate::chat::room::Room;
+use crate::chat::session::unavailable;
+use crate::model::{Body, Level, Query, RoomId, RoomName, Seq};
+use crate::protocol::response::{Found, Hit};
+use crate::protocol::{Answer, Code, Refusal, Response, SearchFor};
+use crate::store::{Most, Search};
+
+/// Finds messages in a room, or in all rooms that the user may read: those that everybody may read, and its own.
+pub(super) async fn search(chat: &Chat, person: &Person, asked: SearchFor) -> Answer {
+    let wrong = |field| Refusal::bad_request(field);
+    let mut query = Query::parse(&asked.query).map_err(|_| wrong("query"))?;
+    if let Some(from) = asked.from {
+        query.from = Some(from.into());
+    }
+    let room = match (asked.room, &query.room) {
+        (Some(room), _) => Some(room),
+        (None, Some(word)) => Some(RoomName::parse(word).map_err(|_| Refusal::from(Code::BadName).about("query"))?),
+        (None, None) => None,
+    };
+    let rooms = match room {
+        Some(name) => {
+            let room = seen(chat, person, &name)?;
+            let first = may_read(chat, person, &room)?;
+            vec![(room, first)]
+        }
+        None => everywhere(chat, person),
+    };
+    let limit = asked.limit.unwrap_or(DEFAULT_LIMIT).min(MOST_MESSAGES);
+    let search = Search {
+        rooms: rooms.iter().map(|(room, first)| (room.id, *first)).collect(),
+        before: asked.before,
+        after: asked.after,
+        // A snippet comes with each hit.
+        most: Most { entries: limit as usize, bytes: MOST_BYTES / 2 },
+        timeout: chat.options.limits.search_timeout,
+        query: query.clone(),
+    };
+    if query.is_empty() {
+        return Ok(Response::Found(Box::new(Found { messages: Vec::new(), next: None })));
+    }
+    let hits = chat.store.search(search).await.map_err(|error| unavailable(&error))?;
+    let names: HashMap<RoomId, &Arc<Room>> = rooms.iter().map(|(room, _)| (room.id, room)).collect();
+    let hit = |(room, entry): (RoomId, crate::model::Entry)| {
+        let Body::Message(message) = &entry.body else { return None };
+        let snippet = query.snippet(message.text.as_str());
+        Some(Hit {
+            room: names.get(&room)?.name_for(person.user.id),
+            snippet: snippet.text.into(),
+            hit: (snippet.start, snippet.end.saturating_sub(snippet.start)),
+            entry,
+        })
+    };
+    let messages = hits.hits.into_iter().filter_map(hit).collect();
+    Ok(Response::Found(Box::new(Found { messages, next: hits.next })))
+}
+
+/// The rooms that a user may read, and from where on.
+fn everywhere(chat: &Chat, person: &Person) -> Vec<(Arc<Room>, Seq)> {
+    let direct = chat.rooms.direct_of(person.user.id);
+    let rooms = chat.rooms.behind("").into_iter().chain(direct);
+    rooms
+        .filter_map(|room| {
+            let sees = room.ledger().state.sees(person.asks(chat.clock.now()));
+            let first = if sees { may_read(chat, person, &room).ok() } else { None }?;
+            Some((room, first))
+        })
+        .collect()
+}
+
+fn may_read(chat: &Chat, person: &Person, room: &Room) -> Result<Seq, Refusal> {
+    let (first, is_member) = {
+        let ledger = room.ledger();
+        let first = ledger.state.may_read(person.asks(chat.clock.now()))?;
+        (first, ledger.state.role(person.user.id).is_some())
+    };
+    if !is_member {
+        chat.standing.open_below(Level::MembersOnly, person)?;
+    }
+    Ok(first)
+}

@@ -1,0 +1,37 @@
+//! How to take a change of a room's state back, when its commit has failed.
+
+use crate::chat::room::state::{Barrier, Member};
+use crate::model::{Line, Settings, UserId};
+
+/// How to take a change back.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    /// Whom it is about.
+    pub(super) user: Option<UserId>,
+    /// What was before, in the order in which it was changed.
+    pub(super) was: Vec<Was>,
+}
+
+/// What was before.
+#[derive(Debug)]
+pub(super) enum Was {
+    Topic(Line),
+    Settings(Box<Settings>),
+    Heir(Option<UserId>),
+    Member(UserId, Option<Member>),
+    Invited(UserId, bool),
+    Ban(Box<str>, Option<Barrier>),
+    Mute(Box<str>, Option<Barrier>),
+}
+
+impl Undo {
+    /// Of a change that is about nobody in particular.
+    pub(super) fn of_room(was: Was) -> Undo {
+        Undo { user: None, was: vec![was] }
+    }
+
+    /// Whether it is about that user.
+    pub(crate) fn is_of(&self, user: UserId) -> bool {
+        self.user == Some(user)
+    }
+}

@@ -1,0 +1,84 @@
+//! Requests about oneself: who one is, what proves it, and whom one does not want to hear.
+
+use std::borrow::Cow;
+
+use crate::protocol::native::decode::keys::Keys;
+use crate::protocol::{Credential, Refusal, Request, TokenAction, json};
+
+pub(super) fn hello(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
+    let protocol = keys.maybe("protocol", |value| value.parse().ok())?;
+    Ok(Request::Hello { protocol, client: keys.text("client")?.map(Cow::into) })
+}
+
+pub(super) fn login(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
+    let username = keys.username()?;
+    let credential = match (keys.secret("password")?, keys.secret("token")?) {
+        (None, None) => Credential::None,
+        (Some(password), None) => Credential::Password(password),
+        (None, Some(token)) => Credential::Token(token),
+        (Some(_), Some(_)) => return Err(Refusal::bad_request("token")),
+    };
+    Ok(Request::Login { username, credential })
+}
+
+pub(super) fn register(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
+    let (username, password) = (keys.username()?, keys.needed_secret("password")?);
+    Ok(Request::Register { username, password, invite: keys.secret("invite")? })
+}
+
+pub(super) fn ping(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
+    Ok(Request::Ping { data: keys.maybe("data", |value| Some(json::compact(value)))? })
+}
+
+pub(super) fn password(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
+    Ok(Request::Password { old: keys.needed_secret("old")?, new: keys.needed_secret("new")? })
+}
+
+pub(super) fn token(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
+    let action = keys.need(keys.choice("action", Action::parse)?, "action")?;
+    let (label, for_s, token_id) = (keys.remark("label")?, keys.for_s()?, keys.number("token_id")?);
+    Ok(Request::Token(match action {
+        Action::Create => {
+            keys.without(&["token_id"])?;
+            TokenAction::Create { label, for_s }
+        }
+        Action::List => {
+            keys.without(&["label", "for_s", "token_id"])?;
+            TokenAction::List
+        }
+        Action::Revoke => {
+            keys.without(&["label", "for_s"])?;
+            TokenAction::Revoke { token_id: keys.need(token_id, "token_id")? }
+        }
+    }))
+}
+
+pub(super) fn sessions(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
+    Ok(Request::Sessions { close: keys.number("close")? })
+}
+
+pub(super) fn delete(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
+    match (keys.secret("password")?, keys.text("username")?.map(Cow::into)) {
+        (None, None) => Err(Refusal::bad_request("password")),
+        (Some(_), Some(_)) => Err(Refusal::bad_request("username")),
+        (password, username) => Ok(Request::DeleteAccount { password, username }),
+    }
+}
+
+/// What is to be done about tokens or invitations.
+pub(super) enum Action {
+    Create,
+    List,
+    Revoke,
+}
+
+impl Action {
+    pub(super) fn parse(word: &str) -> Option<Action> {
+        match word {
+            "create" => Some(Action::Create),
+            "list" => Some(Action::List),
+            "revoke" => Some(Action::Revoke),
+            _ => None,
+        }
+    }
+}
