@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use snakk::model::{Anchor, Body, Epoch, Message, RoomId, RoomKind, RoomName, Seq, Text, Time, UserId};
-use snakk::store::{Append, Created, Durability, Most, NewRoom, Options, Outcome, Settled, SqliteStore, Store, Write};
+use snakk::store::{
+    Append, Created, Durability, Most, NewRoom, Options, Outcome, Reach, Settled, SqliteStore, Store, Write,
+};
 use tokio::sync::{mpsc, oneshot};
 
 const ABOUT: Duration = Duration::from_millis(1500);
@@ -99,6 +101,7 @@ async fn create(store: &SqliteStore, rooms: i64) {
             topic: "".into(),
             epoch: Epoch("epoch".into()),
             owner: None,
+            sides: None,
             time: Time(1),
         };
         let place = store.queue().reserve(0).await.expect("a place");
@@ -128,6 +131,9 @@ async fn push(
             from: Arc::clone(&author),
             body: Body::Message(Message::new(Text::trusted(text))),
             nonce: nonces.then(|| format!("nonce-{n:012}").into()),
+            reach: Reach { first: Seq(1), others: false },
+            mentions: Box::default(),
+            act: None,
             origin: Box::new(()),
         };
         writes.push((store.queue().reserve(100).await.expect("a place"), Write::Append(append)));

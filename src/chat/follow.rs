@@ -186,7 +186,8 @@ impl Session {
             let follow = &mut inner.follows[at];
             if follow.cursor < limit && bytes < ROUND_BYTES {
                 let before = chunks.len();
-                let slice = follow.room.live().tail_for(follow.second).slice(follow.cursor, limit, ROUND_BYTES - bytes, chunks);
+                let slice =
+                    follow.room.live().tail_for(follow.second).slice(follow.cursor, limit, ROUND_BYTES - bytes, chunks);
                 match slice {
                     Slice::Took { last } => follow.cursor = last,
                     Slice::Behind => {

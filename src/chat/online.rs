@@ -74,6 +74,8 @@ struct Here {
 /// A room that somebody is a member of.
 struct Place {
     room: Arc<Room>,
+    /// The first entry of the membership, of a guest.
+    joined: Seq,
     /// Up to where it was read.
     read: Seq,
 }
@@ -159,8 +161,13 @@ impl Person {
         let mut here = self.here();
         if !here.rooms.iter().any(|place| place.room.id == room.id) {
             here.rooms.reserve_exact(1);
-            here.rooms.push(Place { room: Arc::clone(room), read });
+            here.rooms.push(Place { room: Arc::clone(room), joined: read.next(), read });
         }
+    }
+
+    /// From where on a guest has been a member of a room.
+    pub(crate) fn joined(&self, room: RoomId) -> Seq {
+        self.place(room, |place| place.joined)
     }
 
     /// Up to where this user has read a room.

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::chat::room::{Room, changes_state, cost};
 use crate::chat::service::Chat;
-use crate::chat::upkeep;
 use crate::chat::session::{Posting, Session, Waiter, unavailable};
+use crate::chat::upkeep;
 use crate::model::{Body, Entry, RoomId, Seq, Text};
 use crate::protocol::encoded::Segment;
 use crate::protocol::{Answer, Response};

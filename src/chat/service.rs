@@ -216,14 +216,7 @@ impl Chat {
     }
 
     /// Somebody was put out of a room by an entry, or has left: its sessions are told so behind that entry.
-    pub(super) fn put_out(
-        &self,
-        room: &Arc<Room>,
-        user: UserId,
-        seq: Seq,
-        change: &'static str,
-        reason: Option<Line>,
-    ) {
+    pub(super) fn put_out(&self, room: &Arc<Room>, user: UserId, seq: Seq, change: &'static str, reason: Option<Line>) {
         let farewell = Hint::Removed { room: room.name_for(user), seq, change, reason };
         // Whoever follows without being known any more has just gone, and is not sent anything either.
         for session in room.followed_by(user) {

@@ -49,6 +49,7 @@ pub struct Builder {
     password: Option<Secret>,
     token: Option<Secret>,
     reconnect: bool,
+    show_blocked: bool,
     timeout: Duration,
     backoff: Backoff,
     name: Box<str>,
@@ -70,6 +71,7 @@ impl Builder {
             password: None,
             token: None,
             reconnect: false,
+            show_blocked: false,
             timeout: Duration::from_secs(30),
             backoff: Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: 0 },
             name: concat!("snakk/", env!("CARGO_PKG_VERSION")).into(),
@@ -103,6 +105,15 @@ impl Builder {
     #[must_use]
     pub fn reconnect(mut self, reconnect: bool) -> Builder {
         self.reconnect = reconnect;
+        self
+    }
+
+    /// Whether what those say whom this user has blocked is handed on like everything else. Not unless asked: of their
+    /// entries only the place is told ([`Event::Hidden`](super::Event::Hidden)), of their hints nothing, and pages come
+    /// without their messages.
+    #[must_use]
+    pub fn show_blocked(mut self, show_blocked: bool) -> Builder {
+        self.show_blocked = show_blocked;
         self
     }
 
@@ -173,6 +184,7 @@ impl Builder {
             known: Arc::clone(&known),
             pending: Default::default(),
             follows: Default::default(),
+            show_blocked: self.show_blocked,
             shutdown: None,
             resume_at: None,
         };
@@ -183,7 +195,15 @@ impl Builder {
             task.run(session).await;
             drop(ended);
         });
-        let inner = Inner { commands: sender, hub, known, timeout: self.timeout, done, stop: stop.drop_guard() };
+        let inner = Inner {
+            commands: sender,
+            hub,
+            known,
+            timeout: self.timeout,
+            show_blocked: self.show_blocked,
+            done,
+            stop: stop.drop_guard(),
+        };
         Ok(Client { inner: Arc::new(inner) })
     }
 }

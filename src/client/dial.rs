@@ -9,7 +9,7 @@ use super::error::ClientError;
 use super::link::{Lines, Output, link};
 use super::wire::{self, Ask, Incoming, reveal};
 use crate::net::{self, Address, Stream};
-use crate::protocol::{Code, Secret};
+use crate::protocol::{Code, Kind, Secret};
 
 /// A connection on which `hello` and the login went well.
 pub(super) struct Session {
@@ -33,17 +33,17 @@ pub(super) async fn open(address: &str) -> Result<Stream, ClientError> {
 pub(super) async fn greet(stream: Stream, client: &str, identity: &Identity) -> Result<Session, ClientError> {
     let (lines, output) = link(stream);
     let mut greeting = Greeting { lines, output, id: 0 };
-    let hello: Hello = greeting.ask(&Ask::hello(client)).await?;
+    let hello: Hello = greeting.ask(Ask::hello(client)).await?;
     let mut new_guest = false;
     let login = match identity {
         Identity::Nobody => None,
         Identity::Account { username, password } => {
-            let ask = Ask::Login { username, password: Some(reveal(password)), token: None };
-            Some(greeting.log_in(&ask).await?)
+            let ask = Ask::new(Kind::Login).with("username", username).with("password", reveal(password));
+            Some(greeting.log_in(ask).await?)
         }
         Identity::Token { username, token } => {
-            let ask = Ask::Login { username, password: None, token: Some(reveal(token)) };
-            Some(greeting.log_in(&ask).await?)
+            let ask = Ask::new(Kind::Login).with("username", username).with("token", reveal(token));
+            Some(greeting.log_in(ask).await?)
         }
         Identity::Guest { username, token } => Some(match token {
             None => greeting.guest(username, None).await?,
@@ -86,14 +86,15 @@ struct Greeting {
 
 impl Greeting {
     async fn guest(&mut self, username: &str, token: Option<&Secret>) -> Result<LoggedIn, ClientError> {
-        self.log_in(&Ask::Login { username, password: None, token: token.map(reveal) }).await
+        let ask = Ask::new(Kind::Login).with("username", username).maybe("token", token.map(reveal));
+        self.log_in(ask).await
     }
 
-    async fn log_in(&mut self, ask: &Ask<'_>) -> Result<LoggedIn, ClientError> {
+    async fn log_in(&mut self, ask: Ask) -> Result<LoggedIn, ClientError> {
         self.ask(ask).await.map_err(ClientError::of_login)
     }
 
-    async fn ask<T: Answer>(&mut self, ask: &Ask<'_>) -> Result<T, ClientError> {
+    async fn ask<T: Answer>(&mut self, ask: Ask) -> Result<T, ClientError> {
         self.id += 1;
         wire::number(&ask.encode()?, self.id, self.output.buffer());
         self.output.flush().await.map_err(|_| ClientError::Disconnected)?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::model::Time;
 use crate::protocol::Code;
 
 /// Why a request, or the attempt to connect, brought nothing.
@@ -23,6 +24,10 @@ pub enum ClientError {
         field: Option<Box<str>>,
         /// How long to wait before it makes sense to ask again.
         retry_after: Option<Duration>,
+        /// Why somebody was banned, muted or suspended, as far as it was said.
+        reason: Option<Box<str>>,
+        /// Until when.
+        until: Option<Time>,
     },
     /// The server said no, with a code that this version does not know.
     #[error("{message} ({code})")]
@@ -41,6 +46,10 @@ pub enum ClientError {
         message: Box<str>,
         /// How long to wait before it makes sense to try again.
         retry_after: Option<Duration>,
+        /// Why this user was suspended, as far as it was said.
+        reason: Option<Box<str>>,
+        /// Until when.
+        until: Option<Time>,
     },
     /// There is no connection to be had.
     #[error("cannot connect to {address}")]
@@ -89,11 +98,27 @@ impl ClientError {
         }
     }
 
+    /// Why somebody was banned, muted or suspended, where the server says so.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            ClientError::Refused { reason, .. } | ClientError::LoginRefused { reason, .. } => reason.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Until when somebody is banned, muted or suspended, where the server says so.
+    pub fn until(&self) -> Option<Time> {
+        match self {
+            ClientError::Refused { until, .. } | ClientError::LoginRefused { until, .. } => *until,
+            _ => None,
+        }
+    }
+
     /// The same refusal, as the answer to a login.
     pub(super) fn of_login(self) -> ClientError {
         match self {
-            ClientError::Refused { code, message, retry_after, .. } => {
-                ClientError::LoginRefused { code, message, retry_after }
+            ClientError::Refused { code, message, retry_after, reason, until, .. } => {
+                ClientError::LoginRefused { code, message, retry_after, reason, until }
             }
             other => other,
         }

@@ -1,4 +1,4 @@
-//! What happens unasked, and the queues in which it waits for whoever wants to know.
+//! The queues in which what happens waits for whoever wants to know.
 //!
 //! There is a bound, and nothing is thrown away: while a subscriber has more than [`SOFT_BYTES`] waiting, the client
 //! reads nothing more from its socket, TCP makes the server wait, and the server keeps the log. While a request waits
@@ -8,151 +8,15 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::sync::Notify;
 
-use super::answer::{Json, Message, seq, time};
-use crate::model::{Seq, Time};
+use super::event::Event;
 
 /// From here on nothing is read while nobody waits for an answer.
 const SOFT_BYTES: usize = 1 << 20;
 /// From here on nothing is read at all.
 const HARD_BYTES: usize = 16 << 20;
-/// What an event takes beside its line, roughly.
-const EVENT_BYTES: usize = 256;
-
-/// Something that happened.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// Somebody said something.
-    Message(Message),
-    /// An account became a member of a room, or stopped being one.
-    Member(Member),
-    /// Somebody came or went.
-    Presence(Presence),
-    /// The server stops; the client comes back by itself if it was told to reconnect.
-    Shutdown {
-        /// Why.
-        reason: String,
-        /// When it makes sense to come back.
-        retry_after: Option<Duration>,
-    },
-    /// The connection was lost, or could not be had again. Where it is not tried again the events end here.
-    Disconnected {
-        /// Why.
-        reason: String,
-        /// When it will be tried again.
-        retry_in: Option<Duration>,
-    },
-    /// The connection is there again, and this session is logged in. What was followed is taken up next.
-    Connected {
-        /// The server has forgotten this guest: it is another one of the same name, to whom nothing of what was belongs.
-        new_guest: bool,
-    },
-    /// Rooms that were followed before the connection was lost.
-    Resumed(Vec<RoomResumed>),
-    /// What this version has no word for.
-    Other(Other),
-}
-
-impl Event {
-    /// The line as it came, where the server told it and it is an entry or unknown.
-    pub fn json(&self) -> Option<&str> {
-        match self {
-            Event::Message(message) => Some(message.json.as_str()),
-            Event::Member(member) => Some(member.json.as_str()),
-            Event::Other(other) => Some(other.json.as_str()),
-            _ => None,
-        }
-    }
-
-    /// The room and the place in its log, where this is an entry.
-    pub fn entry(&self) -> Option<(&str, Seq)> {
-        match self {
-            Event::Message(message) => Some((&message.room, message.seq)),
-            Event::Member(member) => Some((&member.room, member.seq)),
-            Event::Other(other) => Some((other.room.as_deref()?, other.seq?)),
-            _ => None,
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        EVENT_BYTES + 2 * self.json().map_or(0, str::len)
-    }
-}
-
-/// An account became a member of a room, or stopped being one.
-#[derive(Clone, Debug, Deserialize)]
-#[non_exhaustive]
-pub struct Member {
-    /// The room.
-    pub room: String,
-    /// Its place in the log.
-    #[serde(deserialize_with = "seq")]
-    pub seq: Seq,
-    /// Who did it.
-    pub from: String,
-    /// When.
-    #[serde(deserialize_with = "time")]
-    pub time: Time,
-    /// Whom it is about.
-    pub user: String,
-    /// What happened: "join", "leave", or a word of a later version.
-    pub change: String,
-    /// The role afterwards.
-    #[serde(default)]
-    pub role: Option<String>,
-    /// Why.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// The line as it came.
-    #[serde(skip)]
-    pub json: Json,
-}
-
-/// Somebody with whom this session shares a room came or went.
-#[derive(Clone, Debug, Deserialize)]
-#[non_exhaustive]
-pub struct Presence {
-    /// Who.
-    pub user: String,
-    /// Whether there is a session of that user.
-    pub online: bool,
-    /// What that user says of themselves.
-    #[serde(default)]
-    pub status: Option<String>,
-}
-
-/// A room after the connection was lost and found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RoomResumed {
-    /// The room.
-    pub room: String,
-    /// What was remembered of the room is void; its events go on at the head.
-    pub reset: bool,
-    /// How many entries nobody can see any more, because they are past what the room keeps.
-    pub missed: u64,
-    /// Why the room is not followed any more: the server's sentence.
-    pub refused: Option<String>,
-}
-
-/// An event that this version does not know.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Other {
-    /// Its name.
-    pub name: String,
-    /// The room that it is about.
-    pub room: Option<String>,
-    /// Its place in the room's log, where it is an entry.
-    pub seq: Option<Seq>,
-    /// The line as it came.
-    pub json: Json,
-}
 
 /// Receives what happens. It begins with what comes after it was made, so make it before joining.
 ///

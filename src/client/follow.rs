@@ -1,10 +1,13 @@
 //! How far each followed room has come: what to ask for after a reconnect, and what was there before. Pure.
+//!
+//! A room is known by its name, which may change: what follows it goes by its new name then. A room that was renamed
+//! while there was no connection is known by its epoch, which is a random word of its own.
 
 use std::collections::BTreeMap;
 
 use super::Start;
 use super::answer::{Joined, ResumedRoom};
-use super::events::RoomResumed;
+use super::event::{RoomChanged, RoomResumed};
 use super::wire::Place;
 
 /// A room that is followed.
@@ -27,6 +30,7 @@ const ROOMS_PER_RESUME: usize = 200;
 impl Follows {
     /// The answer to a `join`.
     pub(super) fn joined(&mut self, joined: &Joined, start: &Start) {
+        self.find(joined);
         let known = self.0.get(joined.room.as_str());
         let gone = joined.first.before().0;
         let (last, open) = match start {
@@ -46,9 +50,10 @@ impl Follows {
             ResumedRoom::Refused { room, error, code } => {
                 self.forget(&room);
                 let refused = Some(if error.is_empty() { code } else { error });
-                RoomResumed { room, reset: false, missed: 0, refused }
+                RoomResumed { room, was: None, reset: false, missed: 0, refused }
             }
             ResumedRoom::Followed(joined) => {
+                let was = self.find(&joined);
                 let mut missed = 0;
                 let epoch = joined.epoch.as_str().into();
                 match self.0.get_mut(joined.room.as_str()) {
@@ -61,7 +66,7 @@ impl Follows {
                         self.0.insert(joined.room.as_str().into(), follow);
                     }
                 }
-                RoomResumed { room: joined.room, reset: joined.reset, missed, refused: None }
+                RoomResumed { room: joined.room, was, reset: joined.reset, missed, refused: None }
             }
         }
     }
@@ -75,6 +80,37 @@ impl Follows {
         follow.last = seq;
         follow.open = false;
         true
+    }
+
+    /// What a room is has changed: if its name did, it is followed by that from here on. Says by which name it is known
+    /// now. A rename that was told before is an old story, and says nothing of who has that name now.
+    pub(super) fn changed<'c>(&mut self, change: &'c RoomChanged) -> &'c str {
+        let at = change.room.as_str();
+        let (Some(name), Some(was)) = (change.name.as_deref(), change.was.as_deref()) else { return at };
+        let (from, to) = match self.0.contains_key(at) {
+            true if at == was => (was, name),
+            true => return at,
+            false => (was, at),
+        };
+        let is_new = |follow: &Follow| follow.open || follow.last < change.seq.0;
+        if self.0.get(from).is_some_and(is_new)
+            && let Some(follow) = self.0.remove(from)
+        {
+            self.0.insert(to.into(), follow);
+            return to;
+        }
+        at
+    }
+
+    /// Finds the room of an answer under a name that it had before; says which.
+    fn find(&mut self, joined: &Joined) -> Option<String> {
+        if joined.epoch.is_empty() || self.0.contains_key(joined.room.as_str()) {
+            return None;
+        }
+        let was = self.0.iter().find(|(_, follow)| *follow.epoch == *joined.epoch)?.0.clone();
+        let follow = self.0.remove(&was)?;
+        self.0.insert(joined.room.as_str().into(), follow);
+        Some(was.into())
     }
 
     /// The room is not followed any more.
@@ -94,7 +130,7 @@ impl Follows {
             .map(|chunk| {
                 chunk
                     .iter()
-                    .map(|(room, follow)| (&***room, Place { since: follow.last, epoch: &follow.epoch }))
+                    .map(|(room, follow)| (&***room, Place { since: follow.last, epoch: Some(&follow.epoch) }))
                     .collect()
             })
             .collect()
@@ -153,6 +189,48 @@ mod tests {
         assert!(!follows.accept("r", 11));
         assert!(follows.accept("r", 12));
         assert!(follows.accept("never joined", 1));
+    }
+
+    fn renamed(room: &str, seq: u64, was: &str, name: &str) -> RoomChanged {
+        let line = format!(
+            r#"{{"room":"{room}","seq":{seq},"from":"ann","time":"2026-01-31T12:00:00.000Z","was":"{was}","name":"{name}"}}"#
+        );
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn names(follows: &Follows) -> Vec<&str> {
+        follows.0.keys().map(|name| &**name).collect()
+    }
+
+    #[test]
+    fn a_renamed_room_is_followed_by_its_new_name() {
+        // The server may call the room by either name when it tells of the change.
+        for room in ["r", "new"] {
+            let mut follows = Follows::default();
+            follows.joined(&joined(1, 10, "e", false), &Start::Now);
+            assert_eq!(follows.changed(&renamed(room, 11, "r", "new")), "new");
+            assert_eq!(names(&follows), ["new"]);
+            assert!(!follows.accept("new", 10) && follows.accept("new", 11));
+        }
+        // An old rename, replayed, says nothing of the room that has the name now.
+        let mut follows = Follows::default();
+        follows.joined(&joined(1, 10, "e", false), &Start::Now);
+        follows.changed(&renamed("another", 4, "r", "x"));
+        follows.changed(&renamed("r", 5, "was-once", "r"));
+        follows.changed(&renamed("r", 6, "r", "never"));
+        assert_eq!(names(&follows), ["r"]);
+    }
+
+    #[test]
+    fn a_room_that_was_renamed_meanwhile_is_known_by_its_epoch() {
+        let mut follows = Follows::default();
+        follows.joined(&joined(1, 10, "e", false), &Start::Now);
+        let mut answer = joined(1, 14, "e", false);
+        answer.room = "new".to_owned();
+        let resumed = follows.resumed(ResumedRoom::Followed(answer));
+        assert_eq!((resumed.was.as_deref(), resumed.room.as_str()), (Some("r"), "new"));
+        assert_eq!(names(&follows), ["new"]);
+        assert!(follows.accept("new", 11));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::Start;
 use super::answer::Json;
 use super::builder::Identity;
 use super::error::ClientError;
+use crate::protocol::Secret;
 
 /// How many requests may wait for an answer. Further callers wait before theirs is taken.
 const MAX_PENDING: usize = 1024;
@@ -32,6 +33,8 @@ pub(super) enum Sort {
     Message,
     /// Follows a room.
     Join(Start),
+    /// Follows several rooms, each from where it says.
+    Rooms(Vec<(String, Start)>),
     /// Does not follow a room any more.
     Unfollow,
     /// Ends a membership, and with it the following.
@@ -40,6 +43,12 @@ pub(super) enum Sort {
     Login(Identity),
     /// Makes this session nobody's.
     Logout,
+    /// Gives this user another password, which proves who it is from then on.
+    Password(Secret),
+    /// Wants to hear nothing more of somebody.
+    Block(Box<str>),
+    /// Ends that.
+    Unblock(Box<str>),
     /// Changes something else.
     Change,
     /// The client's own: takes up rooms after a reconnect.
@@ -51,7 +60,7 @@ pub(super) enum Sort {
 impl Sort {
     /// Whether the request can be sent again after it may have been done.
     fn repeatable(&self) -> bool {
-        matches!(self, Sort::Read | Sort::Message | Sort::Join(_) | Sort::Unfollow)
+        matches!(self, Sort::Read | Sort::Message | Sort::Join(_) | Sort::Rooms(_) | Sort::Unfollow)
     }
 }
 

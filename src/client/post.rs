@@ -10,7 +10,7 @@ use super::error::ClientError;
 use super::pending::Sort;
 use super::wire::{self, Ask};
 use crate::model::Seq;
-use crate::protocol::Code;
+use crate::protocol::{Code, Kind};
 
 /// The pause after the first refusal for want of storage; each further one is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -36,6 +36,24 @@ impl Draft {
     /// A plain message.
     pub fn new(room: impl Into<String>, text: impl Into<String>) -> Draft {
         Draft { room: room.into(), text: text.into(), ..Draft::default() }
+    }
+
+    /// The same, in answer to a message.
+    #[must_use]
+    pub fn reply_to(self, seq: Seq) -> Draft {
+        Draft { reply_to: Some(seq), ..self }
+    }
+
+    /// The same, told as a deed ("/me").
+    #[must_use]
+    pub fn action(self) -> Draft {
+        Draft { action: true, ..self }
+    }
+
+    /// The same, under a nonce of the caller's.
+    #[must_use]
+    pub fn nonce(self, nonce: impl Into<String>) -> Draft {
+        Draft { nonce: Some(nonce.into()), ..self }
     }
 
     /// A random nonce.
@@ -74,14 +92,8 @@ impl Client {
             Some(nonce) => nonce,
             None => Draft::random_nonce()?,
         };
-        let ask = Ask::Message {
-            room: &draft.room,
-            text: &draft.text,
-            nonce: &nonce,
-            reply_to: draft.reply_to.map(|seq| seq.0),
-            action: draft.action,
-        };
-        let body = ask.encode()?;
+        let ask = Ask::new(Kind::Message).with("room", &draft.room).with("text", &draft.text).with("nonce", &nonce);
+        let body = ask.maybe("reply_to", draft.reply_to.map(|seq| seq.0)).flag("action", draft.action).encode()?;
         let patience = self.inner.timeout;
         let mut deadline = Instant::now() + patience;
         let mut pause = FIRST_PAUSE;

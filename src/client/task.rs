@@ -9,16 +9,19 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Known;
-use super::answer::{Joined, Json, LoggedIn, Resumed, Room};
+use super::answer::{Joined, Json, LoggedIn, Resumed, ResumedRoom, Room};
+use super::block::Blocked;
 use super::builder::Identity;
 use super::dial::{self, Backoff, Session};
 use super::error::ClientError;
-use super::events::{Event, Hub};
+use super::event::Event;
+use super::events::Hub;
 use super::follow::Follows;
 use super::link::{Lines, Output};
 use super::pending::{Command, Frame, Pending, Sort};
-use super::wire::{self, Ask, Incoming, Told};
+use super::wire::{self, Ask, Incoming};
+use super::{Known, Start};
+use crate::protocol::Kind;
 
 /// How much may wait to be sent before no further request is taken.
 const MAX_OUTPUT_BYTES: usize = 256 * 1024;
@@ -49,6 +52,8 @@ pub(super) struct Task {
     pub(super) known: Arc<Mutex<Known>>,
     pub(super) pending: Pending,
     pub(super) follows: Follows,
+    /// What blocked users say is handed on like everything else.
+    pub(super) show_blocked: bool,
     /// The server said that it stops, and when to come back.
     pub(super) shutdown: Option<Duration>,
     /// When to ask for the followed rooms again.
@@ -147,7 +152,7 @@ impl Task {
                     }
                     if reading && !asked_alive && heard.elapsed() >= SILENCE {
                         asked_alive = true;
-                        if let Ok(body) = Ask::Ping.encode() {
+                        if let Ok(body) = Ask::new(Kind::Ping).encode() {
                             self.send(Command { frame: Frame { body, sort: Sort::KeepAlive }, reply: None }, &mut output);
                         }
                     }
@@ -168,8 +173,12 @@ impl Task {
     }
 
     fn ask_resume(&mut self, output: &mut Output) {
-        let bodies: Vec<_> =
-            self.follows.places().into_iter().filter_map(|rooms| Ask::Resume { rooms }.encode().ok()).collect();
+        let bodies: Vec<_> = self
+            .follows
+            .places()
+            .into_iter()
+            .filter_map(|rooms| Ask::new(Kind::Resume).with("rooms", rooms).encode().ok())
+            .collect();
         for body in bodies {
             self.send(Command { frame: Frame { body, sort: Sort::Resume }, reply: None }, output);
         }
@@ -178,8 +187,8 @@ impl Task {
     /// One line of the server.
     fn take(&mut self, line: &[u8]) -> ControlFlow<End> {
         match wire::incoming(line) {
-            Ok(Incoming::Event(told)) => {
-                self.tell(*told);
+            Ok(Incoming::Event(event)) => {
+                self.tell(*event);
                 ControlFlow::Continue(())
             }
             Ok(Incoming::Answer { id: Some(id), answer }) => match self.pending.take(id) {
@@ -194,21 +203,28 @@ impl Task {
         }
     }
 
-    fn tell(&mut self, told: Told) {
-        if let (Some(room), Some(seq)) = (&told.room, told.seq)
-            && is_entry(&told.event)
-            && !self.follows.accept(room, seq)
-        {
-            return;
-        }
-        match &told.event {
-            Event::Shutdown { retry_after, .. } => self.shutdown = Some(retry_after.unwrap_or_default()),
-            Event::Other(other) if other.name == "removed" => {
-                self.follows.forget(told.room.as_deref().unwrap_or_default());
+    fn tell(&mut self, event: Event) {
+        if let Some((room, seq)) = event.entry() {
+            let room = match &event {
+                Event::Room(change) => self.follows.changed(change),
+                _ => room,
+            };
+            if !self.follows.accept(room, seq.0) {
+                return;
             }
+        }
+        match &event {
+            Event::Shutdown { retry_after, .. } => self.shutdown = Some(retry_after.unwrap_or_default()),
+            Event::Removed(removed) => self.follows.forget(&removed.room),
             _ => {}
         }
-        self.hub.publish(told.event);
+        if !self.show_blocked && event.speaker().is_some_and(|name| self.known().blocked.contains(name)) {
+            if let Some((room, seq)) = event.entry() {
+                self.hub.publish(Event::Hidden { room: room.to_owned(), seq });
+            }
+            return;
+        }
+        self.hub.publish(event);
     }
 
     fn answer(&mut self, command: Command, answer: Result<Json, ClientError>) -> ControlFlow<End> {
@@ -255,11 +271,28 @@ impl Task {
                 self.identity = identity;
                 self.learn_login(login);
             }
+            Sort::Rooms(starts) => {
+                let resumed: Resumed = wire::answer(json.clone())?;
+                for room in &resumed.rooms {
+                    let ResumedRoom::Followed(joined) = room else { continue };
+                    let start = starts.iter().find(|(room, _)| *room == joined.room).map(|(_, start)| start);
+                    // Under a name that was not asked for: the first entry that comes is right, whichever it is.
+                    self.follows.joined(joined, start.unwrap_or(&Start::Backlog(u64::MAX)));
+                }
+            }
             Sort::Logout => {
                 self.identity = Identity::Nobody;
                 self.follows.clear();
-                self.known().login = None;
+                let mut known = self.known();
+                (known.login, known.blocked) = (None, Blocked::default());
             }
+            Sort::Password(new) => {
+                if let Identity::Account { password, .. } = &mut self.identity {
+                    *password = new;
+                }
+            }
+            Sort::Block(name) => self.known().blocked.insert(&name),
+            Sort::Unblock(name) => self.known().blocked.remove(&name),
             Sort::Resume => {
                 let resumed: Resumed = wire::answer(json.clone())?;
                 let rooms = resumed.rooms.into_iter().map(|room| self.follows.resumed(room)).collect();
@@ -334,20 +367,13 @@ impl Task {
         if login.guest {
             self.identity = Identity::Guest { username: login.username.as_str().into(), token: login.token.clone() };
         }
-        self.known().login = Some(Arc::new(login));
+        let mut known = self.known();
+        known.blocked = Blocked::new(&login.blocked);
+        known.login = Some(Arc::new(login));
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Entries have a place in the log. `removed` names one too, but is a hint.
-fn is_entry(event: &Event) -> bool {
-    match event {
-        Event::Other(other) => other.seq.is_some() && !matches!(other.name.as_str(), "removed" | "read" | "invited"),
-        Event::Message(_) | Event::Member(_) => true,
-        _ => false,
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::model::Seq;
 use crate::protocol::Code;
 
 const TIME: &str = "2026-01-31T12:00:00.000Z";

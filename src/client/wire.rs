@@ -4,120 +4,76 @@
 //! no JSON object, or neither answers nor tells anything, is one: whoever sends that speaks another protocol.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::answer::{Answer, Json, Message};
 use super::error::ClientError;
-use super::events::{Event, Member, Other};
-use crate::protocol::{Code, Secret};
+use super::event::{Delete, Edit, Event, Member, Other, React, RoomChanged, Topic};
+use crate::model::Time;
+use crate::protocol::{Code, Kind, Secret};
 
 /// The version of the protocol that is spoken here.
 const PROTOCOL: u32 = 1;
 
-/// Everything that the client asks. No `Debug`, because there are passwords in it.
-#[derive(Serialize)]
-#[serde(tag = "request", rename_all = "snake_case")]
-pub(super) enum Ask<'a> {
-    Hello {
-        protocol: u32,
-        client: &'a str,
-    },
-    Login {
-        username: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        password: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        token: Option<&'a str>,
-    },
-    Register {
-        username: &'a str,
-        password: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        invite: Option<&'a str>,
-    },
-    Logout,
-    Ping,
-    Whoami,
-    Help,
-    Rooms {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        after: Option<&'a str>,
-    },
-    Create {
-        room: &'a str,
-        #[serde(skip_serializing_if = "str::is_empty")]
-        topic: &'a str,
-    },
-    Join {
-        room: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        since: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        epoch: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        backlog: Option<u64>,
-    },
-    Resume {
-        rooms: BTreeMap<&'a str, Place<'a>>,
-    },
-    Unfollow {
-        room: &'a str,
-    },
-    Leave {
-        room: &'a str,
-    },
-    Names {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        room: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        after: Option<&'a str>,
-    },
-    Message {
-        room: &'a str,
-        text: &'a str,
-        nonce: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reply_to: Option<u64>,
-        #[serde(skip_serializing_if = "is_false")]
-        action: bool,
-    },
-    History {
-        room: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        before: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        after: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        around: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        limit: Option<u32>,
-    },
+/// A request on its way into JSON. No `Debug`, because there are passwords in it.
+pub(super) struct Ask {
+    kind: Kind,
+    body: Result<String, serde_json::Error>,
 }
 
 /// Where a room is taken up again.
 #[derive(Serialize)]
 pub(super) struct Place<'a> {
     pub(super) since: u64,
-    pub(super) epoch: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) epoch: Option<&'a str>,
 }
 
-fn is_false(value: &bool) -> bool {
-    !value
-}
+impl Ask {
+    /// A request without keys.
+    pub(super) fn new(kind: Kind) -> Ask {
+        Ask { kind, body: Ok(format!("{{\"request\":\"{}\"", kind.as_str())) }
+    }
 
-impl<'a> Ask<'a> {
     /// The first request of a connection.
-    pub(super) fn hello(client: &'a str) -> Ask<'a> {
-        Ask::Hello { protocol: PROTOCOL, client }
+    pub(super) fn hello(client: &str) -> Ask {
+        Ask::new(Kind::Hello).with("protocol", PROTOCOL).with("client", client)
+    }
+
+    /// With a key.
+    pub(super) fn with(self, key: &'static str, value: impl Serialize) -> Ask {
+        debug_assert!(self.kind.keys().contains(&key), "{} has no key {key}", self.kind.as_str());
+        let body = self.body.and_then(|mut body| {
+            let value = serde_json::to_string(&value)?;
+            for part in [",\"", key, "\":", &value] {
+                body.push_str(part);
+            }
+            Ok(body)
+        });
+        Ask { body, ..self }
+    }
+
+    /// With a key, if there is a value for it.
+    pub(super) fn maybe(self, key: &'static str, value: Option<impl Serialize>) -> Ask {
+        match value {
+            Some(value) => self.with(key, value),
+            None => self,
+        }
+    }
+
+    /// With a key that is true, if it is.
+    pub(super) fn flag(self, key: &'static str, value: bool) -> Ask {
+        self.maybe(key, value.then_some(true))
     }
 
     /// The request without an id, which [`number`] puts in when it is sent.
-    pub(super) fn encode(&self) -> Result<Box<str>, ClientError> {
+    pub(super) fn encode(self) -> Result<Box<str>, ClientError> {
         // Strings and numbers in a fixed shape: there is nothing that could fail, but nothing to be gained by trusting it.
-        serde_json::to_string(self).map(Into::into).map_err(|error| ClientError::Protocol(error.to_string().into()))
+        let body = self.body.map_err(|error| ClientError::Protocol(error.to_string().into()))?;
+        Ok((body + "}").into())
     }
 }
 
@@ -133,14 +89,7 @@ pub(super) enum Incoming {
     /// To the request with that id; without one it is about the connection.
     Answer { id: Option<u64>, answer: Result<Json, ClientError> },
     /// Told unasked.
-    Event(Box<Told>),
-}
-
-/// An event with what the client itself needs to know of it.
-pub(super) struct Told {
-    pub(super) room: Option<Box<str>>,
-    pub(super) seq: Option<u64>,
-    pub(super) event: Event,
+    Event(Box<Event>),
 }
 
 /// The keys by which a line is sorted.
@@ -153,6 +102,11 @@ struct Head<'a> {
     code: Option<Cow<'a, str>>,
     field: Option<Box<str>>,
     retry_after_ms: Option<u64>,
+    // Read only where they are needed: an event of a later version may have something else there.
+    #[serde(borrow)]
+    reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    until: Option<&'a RawValue>,
     room: Option<Box<str>>,
     seq: Option<u64>,
 }
@@ -165,11 +119,10 @@ pub(super) fn incoming(line: &[u8]) -> Result<Incoming, ClientError> {
         let value = serde_json::from_str::<serde_json::Value>(text).map_err(|_| protocol("a line is not JSON"))?;
         let name = value.get("event").and_then(serde_json::Value::as_str).ok_or_else(|| protocol("a strange line"))?;
         let other = Other { name: name.to_owned(), room: None, seq: None, json: Json::new(text) };
-        return Ok(Incoming::Event(Box::new(Told { room: None, seq: None, event: Event::Other(other) })));
+        return Ok(Incoming::Event(Box::new(Event::Other(other))));
     };
     if let Some(name) = &head.event {
-        let event = event(name, &head, text);
-        return Ok(Incoming::Event(Box::new(Told { room: head.room, seq: head.seq, event })));
+        return Ok(Incoming::Event(Box::new(event(name, &head, text))));
     }
     if head.response.is_none() {
         return Err(protocol("a line that is neither a response nor an event"));
@@ -185,6 +138,8 @@ pub(super) fn incoming(line: &[u8]) -> Result<Incoming, ClientError> {
             message,
             field: head.field,
             retry_after: head.retry_after_ms.map(Duration::from_millis),
+            reason: head.reason.and_then(|reason| serde_json::from_str(reason.get()).ok()),
+            until: head.until.and_then(|until| Time::parse(&serde_json::from_str::<String>(until.get()).ok()?)),
         },
         None => ClientError::RefusedOtherwise { code: word.into(), message },
     };
@@ -201,35 +156,68 @@ pub(super) fn answer<T: Answer>(json: Json) -> Result<T, ClientError> {
 
 /// Reads an event. One that has not the shape that its name promises is handed on as it came.
 fn event(name: &str, head: &Head<'_>, text: &str) -> Event {
+    macro_rules! entry {
+        ($kind:ident, $shape:ident) => {
+            serde_json::from_str(text).ok().map(|it: $shape| Event::$kind($shape { json: Json::new(text), ..it }))
+        };
+    }
     let known = match name {
-        "message" => serde_json::from_str(text)
-            .ok()
-            .map(|message: Message| Event::Message(Message { json: Json::new(text), ..message })),
-        "member" => serde_json::from_str(text)
-            .ok()
-            .map(|member: Member| Event::Member(Member { json: Json::new(text), ..member })),
-        "presence" => serde_json::from_str(text).ok().map(Event::Presence),
-        "shutdown" => {
-            #[derive(Deserialize)]
-            struct Shutdown {
-                #[serde(default)]
-                reason: String,
-            }
-            serde_json::from_str(text).ok().map(|shutdown: Shutdown| Event::Shutdown {
-                reason: shutdown.reason,
-                retry_after: head.retry_after_ms.map(Duration::from_millis),
-            })
-        }
-        _ => None,
+        "message" => entry!(Message, Message),
+        "edit" => entry!(Edit, Edit),
+        "delete" => entry!(Delete, Delete),
+        "react" => entry!(React, React),
+        "topic" => entry!(Topic, Topic),
+        "member" => entry!(Member, Member),
+        "room" => entry!(Room, RoomChanged),
+        _ => return hint(name, head, text),
     };
-    known.unwrap_or_else(|| {
-        Event::Other(Other {
-            name: name.to_owned(),
-            room: head.room.as_deref().map(str::to_owned),
-            seq: head.seq.map(crate::model::Seq),
-            json: Json::new(text),
-        })
+    known.unwrap_or_else(|| other(name, head, head.seq, text))
+}
+
+/// Reads what is no entry, or unknown.
+fn hint(name: &str, head: &Head<'_>, text: &str) -> Event {
+    #[derive(Deserialize)]
+    struct Words {
+        #[serde(default)]
+        room: String,
+        #[serde(default)]
+        user: String,
+        #[serde(default)]
+        text: String,
+        #[serde(default)]
+        reason: String,
+    }
+    let words = || serde_json::from_str::<Words>(text).ok();
+    let known = match name {
+        "presence" => serde_json::from_str(text).ok().map(Event::Presence),
+        "typing" => words().map(|Words { room, user, .. }| Event::Typing { room, user }),
+        "read" => serde_json::from_str(text).ok().map(Event::Read),
+        "invited" => serde_json::from_str(text).ok().map(Event::Invited),
+        "removed" => serde_json::from_str(text).ok().map(Event::Removed),
+        "notice" => words().map(|Words { text, .. }| Event::Notice { text }),
+        "shutdown" => words().map(|Words { reason, .. }| Event::Shutdown {
+            reason,
+            retry_after: head.retry_after_ms.map(Duration::from_millis),
+        }),
+        // What a later version may put into a log has a place there.
+        _ => return other(name, head, head.seq, text),
+    };
+    known.unwrap_or_else(|| other(name, head, None, text))
+}
+
+fn other(name: &str, head: &Head<'_>, seq: Option<u64>, text: &str) -> Event {
+    Event::Other(Other {
+        name: name.to_owned(),
+        room: head.room.as_deref().map(str::to_owned),
+        seq: seq.map(crate::model::Seq),
+        json: Json::new(text),
     })
+}
+
+/// A span of time in whole seconds, and never none at all: to the server that may be for ever.
+pub(super) fn seconds(span: Duration) -> u64 {
+    let begun = u64::from(span.subsec_nanos() > 0);
+    span.as_secs().saturating_add(begun).max(1)
 }
 
 pub(super) fn protocol(what: &str) -> ClientError {
@@ -243,26 +231,30 @@ pub(super) fn reveal(secret: &Secret) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::model::Seq;
 
-    fn told(line: &str) -> Told {
+    fn told(line: &str) -> Event {
         match incoming(line.as_bytes()) {
-            Ok(Incoming::Event(told)) => *told,
+            Ok(Incoming::Event(event)) => *event,
             _ => panic!("{line} is no event"),
         }
     }
 
     #[test]
     fn a_request_is_one_line_with_its_id() {
-        let message = Ask::Message { room: "lobby", text: "a\n\"b\"", nonce: "n", reply_to: None, action: false };
+        let message = Ask::new(Kind::Message).with("room", "lobby").with("text", "a\n\"b\"").with("nonce", "n");
+        let message = message.maybe("reply_to", None::<u64>).flag("action", false);
+        let places = BTreeMap::from([("a", Place { since: 3, epoch: Some("e") })]);
         let cases = [
             (Ask::hello("x/1"), r#"{"id":7,"request":"hello","protocol":1,"client":"x/1"}"#),
-            (Ask::Logout, r#"{"id":7,"request":"logout"}"#),
+            (Ask::new(Kind::Logout), r#"{"id":7,"request":"logout"}"#),
             (message, r#"{"id":7,"request":"message","room":"lobby","text":"a\n\"b\"","nonce":"n"}"#),
-            (Ask::Names { room: None, after: None }, r#"{"id":7,"request":"names"}"#),
+            (Ask::new(Kind::Names), r#"{"id":7,"request":"names"}"#),
             (
-                Ask::Resume { rooms: [("a", Place { since: 3, epoch: "e" })].into() },
+                Ask::new(Kind::Resume).with("rooms", places),
                 r#"{"id":7,"request":"resume","rooms":{"a":{"since":3,"epoch":"e"}}}"#,
             ),
         ];
@@ -277,8 +269,8 @@ mod tests {
     fn known_events_are_typed_and_unknown_keys_ignored() {
         let line = r#"{"event":"message","room":"lobby","seq":3,"from":"bob","time":"2026-01-31T12:00:00.000Z","text":"hi","new":{}}"#;
         let told = told(line);
-        assert_eq!((told.room.as_deref(), told.seq), (Some("lobby"), Some(3)));
-        let Event::Message(message) = told.event else { panic!("{:?}", told.event) };
+        assert_eq!(told.entry(), Some(("lobby", Seq(3))));
+        let Event::Message(message) = told else { panic!("{told:?}") };
         assert_eq!((message.seq, message.from.as_str(), message.text.as_str()), (Seq(3), "bob", "hi"));
         assert_eq!(message.json.as_str(), line);
     }
@@ -286,14 +278,21 @@ mod tests {
     #[test]
     fn unknown_events_are_kept_as_they_came() {
         for line in [
-            r#"{"event":"topic","room":"lobby","seq":4,"topic":"x"}"#,
+            r#"{"event":"poll","room":"lobby","seq":4,"topic":"x"}"#,
             r#"{"event":"message","room":"lobby","seq":4}"#,
+            r#"{"event":"edit","room":"lobby","seq":4,"from":"bob","time":"noon","target":1}"#,
+            r#"{"event":"presence","user":7}"#,
+            r#"{"event":"removed","room":{}}"#,
             r#"{"event":"later","room":{"a":1},"seq":"x"}"#,
         ] {
-            let Event::Other(other) = told(line).event else { panic!("{line}") };
+            let Event::Other(other) = told(line) else { panic!("{line}") };
             assert_eq!(other.json.as_str(), line);
         }
-        assert_eq!(told(r#"{"event":"topic","room":"lobby","seq":4,"topic":"x"}"#).seq, Some(4));
+        let Event::Other(other) = told(r#"{"event":"poll","room":"lobby","seq":4}"#) else { panic!() };
+        assert_eq!(other.seq, Some(Seq(4)));
+        // A hint that cannot be read is no entry, though it names one.
+        let Event::Other(other) = told(r#"{"event":"removed","room":"lobby","seq":4,"reason":[]}"#) else { panic!() };
+        assert_eq!(other.seq, None);
     }
 
     #[test]

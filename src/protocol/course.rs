@@ -161,7 +161,9 @@ impl Course {
             Hint::Presence { user, online: false, .. } => Some(format!("{user} has gone.")),
             Hint::Presence { user, away: true, .. } => Some(format!("{user} is away.")),
             Hint::Presence { user, .. } => Some(format!("{user} is here.")),
-            Hint::Removed { reason, .. } => Some(format!("You were put out{}.", because(reason.as_ref()))),
+            Hint::Removed { change: "kick" | "ban", reason, .. } => {
+                Some(format!("You were put out{}.", because(reason.as_ref())))
+            }
             Hint::Notice { text } => Some(text.as_str().to_owned()),
             _ => None,
         }
@@ -350,17 +352,18 @@ pub(super) mod tests {
         assert_eq!(course(true).told(&said(1, "eve", "x", false)), None);
         let away = Hint::Presence { user: "bob".into(), online: true, away: true, text: Some(line("lunch")) };
         let room = RoomName::trusted("lobby");
-        let removed = Hint::Removed { room, seq: Seq(2), change: "kick", reason: Some(line("spam")) };
+        let removed = |change| Hint::Removed { room: room.clone(), seq: Seq(2), change, reason: Some(line("spam")) };
         for (hint, expected) in [
             (presence("bob", true), "bob is here."),
             (presence("bob", false), "bob has gone."),
             (away, "bob is away."),
-            (removed, "You were put out (spam)."),
+            (removed("ban"), "You were put out (spam)."),
             (Hint::Notice { text: Text::trusted("Down at 8.") }, "Down at 8."),
         ] {
             assert_eq!(course(true).notice(&hint).as_deref(), Some(expected));
             assert_eq!(course(false).notice(&hint), None);
         }
+        assert_eq!(course(true).notice(&removed("leave")), None);
     }
 
     #[test]

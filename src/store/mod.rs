@@ -23,7 +23,7 @@ pub mod sqlite;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use queue::{Place, Queued, WriteQueue};
+pub use queue::{Place, Queued, Taken, WriteQueue};
 pub use records::{
     Account, Act, Append, Ban, Blocked, Change, Created, Done, Hash, Hits, Most, NewAccount, NewInvitation, NewRoom,
     NewToken, Origin, Outcome, Reach, Search, Seat, Settled, Side, Standing, StoredInvitation, StoredMember,

@@ -1,17 +1,37 @@
 //! How much fits into a page. The same rule for every store, so that they give the same answers.
 
-use crate::model::{Body, Entry};
+use std::sync::Arc;
+
+use crate::model::{Body, Entry, Line, Reaction, RoomName};
 use crate::store::Most;
 
 /// What the keys, numbers and punctuation around an entry take on the wire, roughly.
 const FRAME_BYTES: usize = 100;
+/// The same around a name in a list.
+const NAME_BYTES: usize = 3;
+/// The same around a reaction.
+const REACTION_BYTES: usize = 40;
 
 /// How many bytes an entry takes on the wire, roughly.
 pub(super) fn weight(entry: &Entry) -> usize {
+    let line = |line: &Line| quoted(line.as_str());
     let said = match &entry.body {
-        Body::Message(message) => quoted(message.text.as_str()),
-        Body::Member { user, reason, .. } => user.len() + reason.as_ref().map_or(0, |reason| quoted(reason.as_str())),
-        _ => 0,
+        Body::Message(message) => {
+            let names = |names: &[Arc<str>]| names.iter().map(|name| NAME_BYTES + name.len()).sum::<usize>();
+            let reaction = |it: &Reaction| REACTION_BYTES + line(&it.emoji) + names(&it.users);
+            quoted(message.text.as_str())
+                + names(&message.mentions)
+                + message.reactions.iter().map(reaction).sum::<usize>()
+        }
+        Body::Edit { text, .. } => text.as_ref().map_or(0, |text| quoted(text.as_str())),
+        Body::Delete { reason, .. } => reason.as_ref().map_or(0, line),
+        Body::React { emoji, .. } => line(emoji),
+        Body::Topic { topic } => line(topic),
+        Body::Member { user, reason, .. } => user.len() + reason.as_ref().map_or(0, line),
+        Body::Room(change) => {
+            let name = |name: &Option<RoomName>| name.as_ref().map_or(0, |name| name.as_str().len());
+            name(&change.name) + name(&change.was)
+        }
     };
     FRAME_BYTES + entry.from.len() + said
 }

@@ -6,6 +6,7 @@
 
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -37,6 +38,17 @@ pub struct Queued {
     pub write: Write,
     /// Its place in the queue.
     pub place: Place,
+}
+
+/// What came of waiting for writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// They are in the batch.
+    Writes,
+    /// None came in time.
+    Nothing,
+    /// The queue was closed and nothing is left.
+    Closed,
 }
 
 impl WriteQueue {
@@ -87,6 +99,23 @@ impl WriteQueue {
             self.filled.notify_one();
         }
         Ok(())
+    }
+
+    /// Like [`WriteQueue::take`], but where a time is given, it waits no longer than that.
+    pub fn take_within(&self, batch: &mut Vec<Queued>, wait: Option<Duration>) -> Taken {
+        let Some(wait) = wait else {
+            return if self.take(batch) { Taken::Writes } else { Taken::Closed };
+        };
+        debug_assert!(batch.is_empty());
+        let nothing = |waiting: &mut Waiting| waiting.writes.is_empty() && !waiting.closed;
+        let waited = self.filled.wait_timeout_while(self.lock(), wait, nothing);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        mem::swap(batch, &mut waiting.writes);
+        match (batch.is_empty(), waiting.closed) {
+            (false, _) => Taken::Writes,
+            (true, true) => Taken::Closed,
+            (true, false) => Taken::Nothing,
+        }
     }
 
     /// Waits for writes and takes all that there are, by exchanging `batch` (which must be empty) with them. False when

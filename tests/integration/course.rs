@@ -441,7 +441,7 @@ async fn echo_and_notices_can_be_chosen() {
         .await;
     let mut bob = server.course2015("bob").await;
     let mut eve = server.course2015("eve").await;
-    bob.expect(json!({"response": "info", "sender": "Server", "content": "eve has come."})).await;
+    bob.expect(json!({"response": "info", "sender": "Server", "content": "eve is here."})).await;
     bob.send_raw(r#"{"request":"msg","content":"hei"}"#).await;
     eve.expect(said("bob", "hei")).await;
     eve.send_raw(r#"{"request":"msg","content":"hei, bob"}"#).await;

@@ -19,5 +19,6 @@ mod rooms;
 mod slow_reader;
 mod startup;
 mod support;
+mod talking;
 mod terminal;
 mod transcripts;

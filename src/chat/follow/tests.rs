@@ -291,7 +291,8 @@ async fn a_room_is_followed_up_to_where_it_ends_and_no_further() {
         let (_, mut all) = read(&rounds(&reader));
         all.sort();
         assert_eq!(all, [of("den", 2..=3), of("side", [1])].concat(), "{form:?}");
-        let followed: Vec<String> = reader.inner().follows.iter().map(|follow| follow.room.name().to_string()).collect();
+        let followed: Vec<String> =
+            reader.inner().follows.iter().map(|follow| follow.room.name().to_string()).collect();
         assert_eq!(followed, ["side"], "{form:?}");
         let den = world.room("den");
         assert!(den.live().followers.iter().all(|follower| !Arc::ptr_eq(&follower.session, &reader)), "{form:?}");

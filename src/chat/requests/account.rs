@@ -238,7 +238,7 @@ async fn with_token(session: &Arc<Session>, name: Username, token: &Secret) -> R
                 session.displace();
             }
             for room in person.rooms() {
-                rooms::come_back(session, &person, &room);
+                rooms::come_back(chat, &person, &room);
             }
             person
         }

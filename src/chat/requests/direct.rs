@@ -27,8 +27,7 @@ pub(super) fn known(chat: &Chat, person: &Person, peer: &str) -> Result<Option<A
     let room = chat.rooms.direct(person.user.id, name.folded());
     // A guest who has gone for good takes its conversations along, whoever has its name now.
     let is_there = |room: &Arc<Room>| {
-        room.peer_of(person.user.id)
-            .is_some_and(|peer| !peer.user.is_guest() || chat.online.known(peer.user).is_some())
+        room.peer_of(person.user.id).is_some_and(|peer| !peer.user.is_guest() || chat.online.known(peer.user).is_some())
     };
     Ok(room.filter(is_there))
 }

@@ -17,13 +17,7 @@ pub(super) const MOST_MESSAGES: u32 = 500;
 pub(super) const MOST_BYTES: usize = 240 * 1024;
 
 /// A page of a room's messages.
-pub(super) async fn page(
-    chat: &Chat,
-    person: &Person,
-    room: &RoomName,
-    anchor: Anchor,
-    limit: Option<u32>,
-) -> Answer {
+pub(super) async fn page(chat: &Chat, person: &Person, room: &RoomName, anchor: Anchor, limit: Option<u32>) -> Answer {
     let room = seen(chat, person, room)?;
     let (first, is_member) = {
         let ledger = room.ledger();

@@ -149,7 +149,12 @@ fn at_once(session: &Arc<Session>, person: Option<Arc<Person>>, tag: Tag, reques
             return talk::post(session, person, tag, Draft { room, what: What::Edit { target, text }, nonce: None });
         }
         (Request::Delete { room, target, reason }, Some(person)) => {
-            return talk::post(session, person, tag, Draft { room, what: What::Delete { target, reason }, nonce: None });
+            return talk::post(
+                session,
+                person,
+                tag,
+                Draft { room, what: What::Delete { target, reason }, nonce: None },
+            );
         }
         (Request::React { room, target, emoji, remove }, Some(person)) => {
             let what = What::React { target, emoji, remove };

@@ -12,9 +12,7 @@ use crate::chat::requests::rooms::{committed, posted};
 use crate::chat::requests::{Fitting, history, line, seen, seen_room, username};
 use crate::chat::room::{self, Barrier, Room, State, Target};
 use crate::chat::session::{Session, Waiter, unavailable};
-use crate::model::{
-    Body, Line, MemberChange, RoomName, RoomRole, Seq, ServerRole, Text, Time, UserId, Username,
-};
+use crate::model::{Body, Line, MemberChange, RoomName, RoomRole, Seq, ServerRole, Text, Time, UserId, Username};
 use crate::protocol::response::{ActLine, BanLine};
 use crate::protocol::{Answer, Code, Hint, Moderation, Refusal, Response};
 use crate::store::{Act, Change, Side};
@@ -73,7 +71,11 @@ pub(super) async fn moderate(session: &Arc<Session>, person: &Arc<Person>, asked
         && let Some(invited) = chat.online.known(target.user)
     {
         for session in invited.open_sessions() {
-            session.hint(Hint::Invited { room: room.name(), head: room.told_head(), by: Some(person.user.name.shared()) });
+            session.hint(Hint::Invited {
+                room: room.name(),
+                head: room.told_head(),
+                by: Some(person.user.name.shared()),
+            });
         }
     }
     Ok(Response::Changed { seq })
@@ -174,9 +176,7 @@ pub(super) async fn report(
     }
     let whom = whom.map(|whom| username(chat, &whom)).transpose()?;
     let reason = line(reason, "reason")?;
-    if target.is_some_and(|target| {
-        target > room.told_head() || target < room.ledger().state.first_of(person.user.id)
-    }) {
+    if target.is_some_and(|target| target > room.told_head() || target < room.ledger().state.first_of(person.user.id)) {
         return Err(Refusal::from(Code::NoSuchMessage).about("target"));
     }
     person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)?;

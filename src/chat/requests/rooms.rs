@@ -353,7 +353,8 @@ pub(super) fn everybody(chat: &Chat, after: Option<&str>) -> Response {
 fn page(mut names: Vec<NameLine>, room: Option<RoomName>) -> Response {
     let count = names.len();
     let mut lines = Fitting::default();
-    let fit = names.iter().take_while(|line| lines.take(line.text.as_ref().map_or(0, |text| text.as_str().len()))).count();
+    let fit =
+        names.iter().take_while(|line| lines.take(line.text.as_ref().map_or(0, |text| text.as_str().len()))).count();
     names.truncate(fit);
     Response::Names { room, names, more: fit < count }
 }
@@ -429,11 +430,18 @@ fn add_guest(session: &Session, person: &Arc<Person>, room: &Arc<Room>) {
 }
 
 /// A guest is back in a room that it was in before it went.
-pub(super) fn come_back(session: &Session, person: &Arc<Person>, room: &Arc<Room>) {
-    if room.is_direct() {
-        session.chat.refresh_presence(room, person);
+pub(super) fn come_back(chat: &Chat, person: &Person, room: &Arc<Room>) {
+    let mut ledger = room.ledger();
+    let (id, name) = (person.user.id, person.user.name.shared());
+    let back = if room.is_direct() {
+        ledger.state.set_online(id, true)
     } else {
-        add_guest(session, person, room);
+        ledger.state.may_enter(person.asks(chat.clock.now())).is_ok()
+            && ledger.state.add_guest(id, name, person.joined(room.id))
+    };
+    drop(ledger);
+    if back {
+        chat.tell_presence(room, person, true);
     }
 }
 

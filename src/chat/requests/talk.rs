@@ -173,7 +173,9 @@ fn post_to(
         let refusal = Refusal::rate_limited(retry_after);
         return match checked.nonce {
             // A repeat is free, but whether it is one only the store knows.
-            Some(nonce) => Asking::Later(Box::pin(repeat(Arc::clone(session), person, tag, checked.room, nonce, refusal))),
+            Some(nonce) => {
+                Asking::Later(Box::pin(repeat(Arc::clone(session), person, tag, checked.room, nonce, refusal)))
+            }
             None => done(session, tag, Err(refusal)),
         };
     }
@@ -227,8 +229,7 @@ fn queue(session: &Arc<Session>, person: &Person, tag: Tag, checked: Checked, pl
     let ticket = session.open(tag);
     let origin = Box::new(Waiter::Slot(Arc::clone(session), ticket, posting));
     let time = chat.clock.now();
-    let draft =
-        room::Draft { nonce, mentions: called, act, ..room::Draft::new(&person.user, time, body, origin) };
+    let draft = room::Draft { nonce, mentions: called, act, ..room::Draft::new(&person.user, time, body, origin) };
     if let Err(refusal) = room.post(chat.store.queue(), place, draft, |state| rule.holds(state, person.asks(time))) {
         session.settle(ticket, Err(refusal), None);
         session.rouse();

@@ -8,10 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::room::change::{Undo, Was};
-use crate::model::{
-    Body, Line, MemberChange, RoomKind, RoomRole, Seq, ServerRole, Settings, Time, UserId, Visibility,
-};
 use crate::model::name::skeleton_of;
+use crate::model::{Body, Line, MemberChange, RoomKind, RoomRole, Seq, ServerRole, Settings, Time, UserId, Visibility};
 use crate::protocol::{Code, Refusal};
 use crate::store::{Ban, StoredRoom};
 
@@ -117,9 +115,9 @@ impl Asker<'_> {
 impl State {
     /// A room as it was stored: nobody is online yet.
     pub(crate) fn new(stored: &mut StoredRoom) -> State {
-        let members = std::mem::take(&mut stored.members).into_iter().map(|seat| {
-            (seat.user, Member { role: seat.role, guest: None, joined: Some(seat.joined), online: false })
-        });
+        let members = std::mem::take(&mut stored.members)
+            .into_iter()
+            .map(|seat| (seat.user, Member { role: seat.role, guest: None, joined: Some(seat.joined), online: false }));
         State {
             settings: std::mem::take(&mut stored.settings),
             first: stored.first,

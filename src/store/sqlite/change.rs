@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::store::sqlite::{accounts, acts, invitations, members, rooms, standing, tokens};
+use crate::store::sqlite::{accounts, acts, erase, invitations, members, rooms, standing, tokens, unread};
 use crate::store::{Act, Change};
 
 /// Makes the change and answers as it promises. What was done is remembered where something was changed.
@@ -25,7 +25,9 @@ pub(super) fn apply(conn: &Connection, change: &Change) -> rusqlite::Result<u64>
         Change::Close { user, room, head } => members::close(conn, *user, *room, *head),
         Change::DeleteRoom(room, _) => rooms::doom(conn, *room),
         Change::Act(_) => Ok(1),
-        Change::Read { .. } | Change::Erase(_) | Change::Cut { .. } => Ok(0),
+        Change::Read { user, room, seq } => unread::read(conn, *user, *room, *seq),
+        Change::Erase(most) => erase::doomed(conn, *most),
+        Change::Cut { room, first, most } => erase::cut(conn, *room, *first, *most).map(|first| first.0),
     }?;
     if let Some(act) = act(change).filter(|_| answer > 0) {
         acts::add(conn, act)?;

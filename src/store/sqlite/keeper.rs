@@ -7,15 +7,19 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
+
 use crate::model::{Clock, SystemClock};
 use crate::store::sqlite::nonces;
-use crate::store::sqlite::writer::copy_log;
+use crate::store::sqlite::writer::{BUSY_WAIT, checkpoint, copy_log};
 use crate::store::sqlite::{Durability, connect_writer};
 
 /// What the keeper is asked for.
 pub(super) enum Task {
     /// The log has grown.
     Checkpoint,
+    /// Something was overwritten, and must not be found in the files any more.
+    Forget,
 }
 
 /// How often old nonces are looked for.
@@ -23,12 +27,18 @@ const NONCES_EVERY: Duration = Duration::from_secs(3600);
 /// How often a step of that is taken, while there is something to delete.
 const NONCES_STEP: Duration = Duration::from_secs(1);
 
+/// How long it waits for more of what is to be forgotten, and until it tries again where somebody reads the log.
+const FORGET_AFTER: Duration = Duration::from_millis(100);
+/// How long it waits for those who read the log meanwhile. The writer waits as long.
+const FORGET_WAIT: Duration = Duration::from_millis(50);
+
 /// Works until the writer lets go of its end. Takes `keeping` back when it has done what it was asked for.
 pub(super) fn run(
     path: &Path,
     durability: Durability,
     turn: &Mutex<()>,
     keeping: &AtomicBool,
+    erased: &AtomicBool,
     tasks: &Receiver<Task>,
     stale: &SyncSender<Vec<nonces::Key>>,
 ) {
@@ -37,8 +47,10 @@ pub(super) fn run(
     let mut cursor = None;
     let mut found = Vec::new();
     let mut warned: Option<Instant> = None;
+    let mut forget_at: Option<Instant> = None;
     loop {
-        let task = tasks.recv_timeout(next.saturating_duration_since(Instant::now()));
+        let wake = forget_at.map_or(next, |at| at.min(next));
+        let task = tasks.recv_timeout(wake.saturating_duration_since(Instant::now()));
         if matches!(task, Err(RecvTimeoutError::Disconnected)) {
             return;
         }
@@ -54,7 +66,23 @@ pub(super) fn run(
                 continue;
             }
         };
+        // Also while there is a lot else to do.
+        if let Some(at) = forget_at
+            && Instant::now() >= at
+        {
+            erased.store(false, Ordering::Release);
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            forget_at = None;
+            if let Err(error) = forget(conn) {
+                tracing::debug!(reason = %error, "what was overwritten is still in the log");
+                erased.store(true, Ordering::Release);
+            }
+        }
+        if forget_at.is_none() && erased.load(Ordering::Acquire) {
+            forget_at = Some(Instant::now() + FORGET_AFTER);
+        }
         match task {
+            Ok(Task::Forget) => {}
             Ok(Task::Checkpoint) => {
                 let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
                 // Twice, so that hardly anything is left for the writer: the second time copies what was added during the
@@ -68,6 +96,7 @@ pub(super) fn run(
                     tracing::warn!(file = %path.display(), reason = %error, "the log could not be brought into the database");
                 }
             }
+            Err(RecvTimeoutError::Timeout) if Instant::now() < next => {}
             Err(RecvTimeoutError::Timeout) => {
                 // The writer takes a step with each batch: where nobody writes, nothing grows, and it may wait.
                 let step = if found.is_empty() {
@@ -95,4 +124,14 @@ pub(super) fn run(
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
+}
+
+/// Brings the log into the database file and empties it, so that nothing is left of what is not in the database any more.
+fn forget(conn: &Connection) -> rusqlite::Result<()> {
+    // Most of it without standing in anybody's way.
+    copy_log(conn)?;
+    conn.busy_timeout(FORGET_WAIT)?;
+    let result = checkpoint(conn, "TRUNCATE");
+    conn.busy_timeout(BUSY_WAIT)?;
+    result
 }

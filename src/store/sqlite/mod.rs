@@ -22,21 +22,29 @@ use crate::store::{
 
 mod accounts;
 mod acts;
+mod append;
 mod change;
+mod erase;
 mod error;
+mod index;
 mod inspect;
 mod invitations;
 mod keeper;
 mod lock;
 mod log;
 mod members;
+mod mentions;
 mod migrate;
 mod moments;
 mod nonces;
+mod reactions;
 mod readers;
 mod rooms;
+mod rows;
 mod seams;
+mod search;
 mod standing;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -139,6 +147,7 @@ impl SqliteStore {
         if let Some(found) = found {
             begin(&conn, &marker, found.unclean.as_deref(), &seams).map_err(failed)?;
         }
+        index::prepare(&conn).map_err(failed)?;
         let secret = rooms::meta(&conn, "secret").map_err(failed)?;
         let secret = secret.ok_or_else(|| OpenError::damaged(&path, "it has no secret"))?;
         conn.pragma_update(None, "synchronous", synchronous(options.durability)).map_err(failed)?;
@@ -153,9 +162,13 @@ impl SqliteStore {
         let keeping_turn = Arc::clone(&turn);
         let keeping = Arc::new(AtomicBool::new(false));
         let kept = Arc::clone(&keeping);
+        let erased = Arc::new(AtomicBool::new(false));
+        let to_forget = Arc::clone(&erased);
         let thread = thread::Builder::new()
             .name("snakk-keeper".into())
-            .spawn(move || keeper::run(&name, options.durability, &keeping_turn, &kept, &tasks, &stale_keys))
+            .spawn(move || {
+                keeper::run(&name, options.durability, &keeping_turn, &kept, &to_forget, &tasks, &stale_keys)
+            })
             .inspect_err(|_| readers.close());
         threads.push(thread.map_err(cannot)?);
 
@@ -177,6 +190,7 @@ impl SqliteStore {
             keeper,
             turn,
             keeping,
+            erased,
             stale,
             commits: Arc::clone(&commits),
             closed: closing,
@@ -235,7 +249,7 @@ fn synchronous(durability: Durability) -> &'static str {
 fn connect_writer(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(writer::BUSY_WAIT)?;
-    conn.set_prepared_statement_cache_capacity(64);
+    conn.set_prepared_statement_cache_capacity(128);
     conn.pragma_update(None, "synchronous", synchronous(durability))?;
     // What is deleted shall be gone.
     conn.pragma_update(None, "secure_delete", true)?;
@@ -250,10 +264,12 @@ fn connect_writer(path: &Path, durability: Durability) -> rusqlite::Result<Conne
 
 /// A connection that may not write.
 fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut conn =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(writer::BUSY_WAIT)?;
-    conn.set_prepared_statement_cache_capacity(64);
+    conn.set_prepared_statement_cache_capacity(128);
     conn.pragma_update(None, "query_only", true)?;
+    search::watch(&mut conn)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     Ok(conn)
 }
@@ -285,7 +301,7 @@ impl Store for SqliteStore {
 
     fn posted(&self, author: UserId, room: RoomId, nonce: &str) -> Reading<'_, Option<(Seq, Time)>> {
         let nonce = nonce.to_owned();
-        Box::pin(self.readers.read(move |conn| log::posted(conn, author, room, &nonce)))
+        Box::pin(self.readers.read(move |conn| append::posted(conn, author, room, &nonce)))
     }
 
     fn members(&self, room: RoomId, after: &str, limit: usize) -> Reading<'_, Vec<StoredMember>> {
@@ -301,12 +317,12 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |conn| unread::count(conn, room, read, user, &not_by)))
     }
 
-    fn first_since(&self, _room: RoomId, _time: Time) -> Reading<'_, Seq> {
-        Box::pin(async { Ok(Seq(1)) })
+    fn first_since(&self, room: RoomId, time: Time) -> Reading<'_, Seq> {
+        Box::pin(self.readers.read(move |conn| log::first_since(conn, room, time)))
     }
 
-    fn search(&self, _search: Search) -> Reading<'_, Hits> {
-        Box::pin(async { Ok(Hits::default()) })
+    fn search(&self, search: Search) -> Reading<'_, Hits> {
+        Box::pin(self.readers.read(move |conn| search::search(conn, &search)))
     }
 
     fn user(&self, user: UserId) -> Reading<'_, Option<Account>> {

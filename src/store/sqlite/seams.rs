@@ -19,6 +19,8 @@ pub(super) struct Faults {
     pub(super) max_pages: std::sync::atomic::AtomicI64,
     pub(super) commit_code: std::sync::atomic::AtomicI32,
     pub(super) panic: std::sync::atomic::AtomicBool,
+    /// Nothing goes into the index.
+    pub(super) no_index: std::sync::atomic::AtomicBool,
 }
 
 impl Seams {
@@ -35,8 +37,19 @@ impl Seams {
     pub(super) fn before_batch(&self, _: &Connection) {}
 
     #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "in tests it is used")]
+    pub(super) fn index_stands_still(&self) -> bool {
+        false
+    }
+
+    #[cfg(not(test))]
     pub(super) fn before_commit(&self) -> rusqlite::Result<()> {
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn index_stands_still(&self) -> bool {
+        self.faults.no_index.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     #[cfg(test)]

@@ -14,13 +14,14 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, watch};
 
 use crate::store::batch::{Fate, Generations, settle};
+use crate::store::sqlite::append::{Added, Appender};
 use crate::store::sqlite::inspect::beside;
 use crate::store::sqlite::keeper::Task;
 use crate::store::sqlite::lock::{FileId, Lock};
-use crate::store::sqlite::log::{Added, Appender, Heads};
+use crate::store::sqlite::log::Heads;
 use crate::store::sqlite::readers::Readers;
-use crate::store::sqlite::{Durability, Seams, accounts, change, connect_writer, nonces, rooms};
-use crate::store::{Change, Queued, Settled, StoreError, Write, WriteQueue};
+use crate::store::sqlite::{Durability, Seams, accounts, change, connect_writer, index, nonces, rooms, synchronous};
+use crate::store::{Change, Queued, Settled, StoreError, Taken, Write, WriteQueue};
 
 /// From so many pages on (12 MiB), the keeper is asked to bring the log back into the database. Most pages are written
 /// again and again, and brought back once: the fewer times this is done, the less there is to write.
@@ -38,6 +39,15 @@ pub(super) const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// After a failing disk, writing is tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// So many messages go into the index in one transaction.
+const INDEX_STEP: usize = 256;
+/// How long it has to be quiet before the last few go.
+const INDEX_WAIT: Duration = Duration::from_millis(20);
+/// So many may wait for it while it is never quiet.
+const INDEX_LAG: i64 = 50_000;
+/// After a failure, it is tried again after so long.
+const INDEX_RETRY: Duration = Duration::from_secs(10);
+
 /// What the thread needs to begin.
 pub(super) struct Parts {
     pub(super) path: PathBuf,
@@ -54,6 +64,8 @@ pub(super) struct Parts {
     pub(super) turn: Arc<Mutex<()>>,
     /// Set while the keeper has something to do.
     pub(super) keeping: Arc<AtomicBool>,
+    /// Set when something was overwritten that must not be found in the files.
+    pub(super) erased: Arc<AtomicBool>,
     pub(super) stale: blocking::Receiver<Vec<nonces::Key>>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) closed: watch::Sender<bool>,
@@ -75,6 +87,7 @@ pub(super) fn run(parts: Parts) {
         keeper,
         turn,
         keeping,
+        erased,
         stale,
         commits,
         closed,
@@ -104,14 +117,26 @@ pub(super) fn run(parts: Parts) {
         keeper,
         turn,
         keeping,
+        erased,
         stale,
         commits,
         seams,
+        indexed: None,
+        index_after: None,
     };
     let mut batch = Vec::new();
     let mut fates = Vec::new();
     let mut panicked = false;
-    while queue.take(&mut batch) {
+    loop {
+        let wait = if panicked { None } else { writer.time_to_index() };
+        match queue.take_within(&mut batch, wait) {
+            Taken::Writes => {}
+            Taken::Nothing => {
+                writer.index();
+                continue;
+            }
+            Taken::Closed => break,
+        }
         if panicked {
             writer.generations.fail_batch(&batch, &StoreError::Closed, &mut fates);
         } else if catch_unwind(AssertUnwindSafe(|| writer.write(&batch, &mut fates))).is_err() {
@@ -123,6 +148,9 @@ pub(super) fn run(parts: Parts) {
             writer.generations.fail_batch(&batch, &error, &mut fates);
         }
         settle(&mut batch, &mut fates, &writer.generations, &settled);
+        if !panicked && writer.lag() > INDEX_LAG && writer.time_to_index().is_some() {
+            writer.index();
+        }
     }
     readers.close();
     let Writer { conn, keeper, .. } = writer;
@@ -150,7 +178,7 @@ fn stop_cleanly(conn: Connection) -> rusqlite::Result<()> {
 }
 
 /// Brings the log into the database file, all of it.
-fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<()> {
+pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<()> {
     let busy: bool = conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(0))?;
     if busy {
         return Err(rusqlite::Error::SqliteFailure(
@@ -201,9 +229,14 @@ struct Writer {
     keeper: blocking::SyncSender<Task>,
     turn: Arc<Mutex<()>>,
     keeping: Arc<AtomicBool>,
+    erased: Arc<AtomicBool>,
     stale: blocking::Receiver<Vec<nonces::Key>>,
     commits: Arc<AtomicU64>,
     seams: Seams,
+    /// Up to which nr messages are in the index, if that is known.
+    indexed: Option<i64>,
+    /// Nothing goes into the index before that.
+    index_after: Option<Instant>,
 }
 
 impl Writer {
@@ -222,6 +255,7 @@ impl Writer {
             }
             Err(error) => {
                 self.heads.clear();
+                self.indexed = None;
                 self.generations.fail_batch(batch, &error, fates);
             }
         }
@@ -233,7 +267,8 @@ impl Writer {
         };
         self.seams.before_batch(conn);
         conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let result = store(conn, &mut self.heads, &mut self.generations, batch, fates)
+        let mut erased = false;
+        let result = store(conn, &mut self.heads, &mut self.generations, batch, fates, &mut erased)
             .and_then(|()| match self.stale.try_recv() {
                 Ok(keys) => nonces::delete(conn, &keys),
                 Err(_) => Ok(()),
@@ -246,7 +281,86 @@ impl Writer {
         {
             tracing::error!(reason = %error, "a transaction could not be rolled back");
         }
+        if erased && result.is_ok() {
+            self.erased.store(true, Ordering::Release);
+            // If it has something to do already, it looks when it is done.
+            let _ = self.keeper.try_send(Task::Forget);
+        }
         result
+    }
+
+    /// How many messages are not in the index yet.
+    fn lag(&mut self) -> i64 {
+        let Some(conn) = &self.conn else { return 0 };
+        let newest = self.heads.nr.map_or_else(|| index::newest(conn), Ok);
+        let indexed = self.indexed.map_or_else(|| index::indexed(conn), Ok);
+        match newest.and_then(|newest| Ok((newest, indexed?))) {
+            Ok((newest, indexed)) => {
+                (self.heads.nr, self.indexed) = (Some(newest), Some(indexed));
+                newest - indexed
+            }
+            Err(error) => {
+                tracing::debug!(reason = %error, "nobody knows how far the index is");
+                self.index_after = Some(Instant::now() + INDEX_RETRY);
+                0
+            }
+        }
+    }
+
+    /// How long it has to be quiet before something goes into the index; none where there is nothing.
+    fn time_to_index(&mut self) -> Option<Duration> {
+        let pause = self.index_after.map(|after| after.saturating_duration_since(Instant::now()));
+        if self.seams.index_stands_still() || self.lag() <= 0 {
+            return None;
+        }
+        let wait = if self.lag() < INDEX_STEP.try_into().unwrap_or(i64::MAX) { INDEX_WAIT } else { Duration::ZERO };
+        Some(wait.max(pause.unwrap_or_default()))
+    }
+
+    /// Puts some messages into the index. Whatever becomes of it, nobody waits for it, and nobody's posting fails with it.
+    fn index(&mut self) {
+        if self.ready().is_err() {
+            self.index_after = Some(Instant::now() + INDEX_RETRY);
+            return;
+        }
+        let Some(conn) = &self.conn else { return };
+        let step = || -> rusqlite::Result<i64> {
+            // What a power cut takes from the index is put there again, so nobody waits for the disk.
+            conn.pragma_update(None, "synchronous", synchronous(Durability::Normal))?;
+            conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            let indexed = index::go_on(conn, INDEX_STEP)?;
+            conn.prepare_cached("COMMIT")?.execute([])?;
+            Ok(indexed)
+        };
+        let result = catch_unwind(AssertUnwindSafe(step));
+        if !conn.is_autocommit()
+            && let Err(error) = conn.execute_batch("ROLLBACK")
+        {
+            tracing::error!(reason = %error, "a transaction could not be rolled back");
+        }
+        let as_before = conn.pragma_update(None, "synchronous", synchronous(self.durability));
+        self.indexed = None;
+        match result {
+            Ok(Ok(indexed)) => {
+                self.indexed = Some(indexed);
+                self.index_after = None;
+                self.keep_log_short();
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(reason = %error, "messages could not be put into the index");
+                self.index_after = Some(Instant::now() + INDEX_RETRY);
+                if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+                    self.failed(error);
+                }
+            }
+            Err(_) => {
+                tracing::error!("the index of words panicked");
+                self.index_after = Some(Instant::now() + INDEX_RETRY);
+            }
+        }
+        if let Err(error) = as_before {
+            self.failed(error);
+        }
     }
 
     /// Whether the disk and the file are fit to be written to.
@@ -373,6 +487,7 @@ fn store(
     generations: &mut Generations,
     batch: &[Queued],
     fates: &mut Vec<Fate>,
+    erased: &mut bool,
 ) -> rusqlite::Result<()> {
     let mut appender = Appender::new(conn, heads)?;
     for queued in batch {
@@ -381,7 +496,8 @@ fn store(
                 Fate::Failed(StoreError::Behind)
             }
             Write::Append(append) => match appender.append(append)? {
-                Added::New(seq, time) => Fate::Appended(seq, time, Box::default()),
+                Added::New(seq, time, mentions) => Fate::Appended(seq, time, mentions),
+                Added::Unmet(unmet) => Fate::Unmet(unmet),
                 Added::Duplicate(seq, time) => Fate::Duplicate(seq, time),
                 Added::NoRoom => Fate::Failed(StoreError::unavailable("there is no such room")),
                 Added::Full => Fate::Failed(StoreError::unavailable("the room's log is full")),
@@ -389,10 +505,14 @@ fn store(
             Write::CreateRoom(room, _) => Fate::Room(rooms::create(conn, room)?),
             Write::CreateAccount(account, _) => Fate::Account(accounts::create(conn, account)?),
             Write::Change(change, _) => {
-                if let Change::DeleteRoom(room, _) = &**change {
-                    appender.forget(*room);
+                appender.flush()?;
+                let answer = change::apply(conn, change)?;
+                match &**change {
+                    Change::DeleteRoom(room, _) => appender.forget(*room),
+                    Change::Cut { .. } | Change::Erase(_) => *erased |= answer > 0,
+                    _ => {}
                 }
-                Fate::Changed(change::apply(conn, change)?)
+                Fate::Changed(answer)
             }
         });
         // Those behind it in this batch must not pass it.
@@ -402,5 +522,6 @@ fn store(
             generations.fail(append.room, append.generation);
         }
     }
-    Ok(())
+    *erased |= appender.erased;
+    appender.flush()
 }

@@ -13,6 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::PATIENCE;
+use super::server::PASSWORD;
 use super::json::{Known, Rest, compare, read_strictly};
 
 /// How many lines of the conversation a failure shows.
@@ -264,6 +265,12 @@ impl Wire {
             self.fail(at, &format!("awaited the answer to {word}, but got {answer}"));
         }
         answer
+    }
+
+    /// Logs in to the account that the connection is named after; the answer.
+    pub(crate) async fn login(mut self) -> Value {
+        let login = json!({"request": "login", "username": self.name, "password": PASSWORD});
+        self.ask(login).await
     }
 
     /// Joins a room, from now on. The answer.

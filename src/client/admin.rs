@@ -1,0 +1,179 @@
+//! Running the server.
+
+use std::time::Duration;
+
+use super::answer::{Disconnected, InvitationLine, Invitations, LevelIs, NewInvite, SuspensionLine, Suspensions, Word};
+use super::error::ClientError;
+use super::pending::Sort;
+use super::wire::{Ask, seconds};
+use super::{Client, Sanction};
+use crate::model::{Level, ServerRole};
+use crate::protocol::{Kind, Whom};
+
+/// An invitation to register that is to be made: for one account and for ever, unless told otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewInvitation {
+    /// Whom it is for: one line.
+    pub label: Option<String>,
+    /// How many accounts can be made with it.
+    pub count: Option<u32>,
+    /// After how long it ends by itself, in whole seconds.
+    pub lasting: Option<Duration>,
+}
+
+impl NewInvitation {
+    /// For one account, and for ever.
+    pub fn new() -> NewInvitation {
+        NewInvitation::default()
+    }
+
+    /// Says whom it is for.
+    #[must_use]
+    pub fn label(self, label: impl Into<String>) -> NewInvitation {
+        NewInvitation { label: Some(label.into()), ..self }
+    }
+
+    /// For so many accounts.
+    #[must_use]
+    pub fn count(self, count: u32) -> NewInvitation {
+        NewInvitation { count: Some(count), ..self }
+    }
+
+    /// With an end.
+    #[must_use]
+    pub fn lasting(self, lasting: Duration) -> NewInvitation {
+        NewInvitation { lasting: Some(lasting), ..self }
+    }
+}
+
+/// Administration: running the server. All of it is `forbidden` to those who are no admins.
+///
+/// ```no_run
+/// # async fn run(me: snakk::Client) -> Result<(), snakk::client::ClientError> {
+/// use snakk::client::{NewInvitation, Sanction, Whom};
+/// use snakk::model::Level;
+///
+/// let invite = me.create_invitation(NewInvitation::new().label("the new ones").count(3)).await?;
+/// println!("snakk register --invite {}", invite.invite.0);
+/// // A bad day.
+/// me.set_level(Level::NoRegistration).await?;
+/// me.suspend(&Whom::Address("192.0.2.0/24".into()), Sanction::new().reason("a flood")).await?;
+/// # Ok(())
+/// # }
+/// ```
+impl Client {
+    /// Makes an invitation to register.
+    ///
+    /// # Errors
+    /// `forbidden`, `bad_text`.
+    pub async fn create_invitation(&self, new: NewInvitation) -> Result<NewInvite, ClientError> {
+        let ask = Ask::new(Kind::Invitation)
+            .with("action", "create")
+            .maybe("label", new.label)
+            .maybe("count", new.count)
+            .maybe("for_s", new.lasting.map(seconds));
+        self.ask(ask, Sort::Change).await
+    }
+
+    /// The invitations to register, without the words themselves, which nobody can show again.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn invitations(&self) -> Result<Vec<InvitationLine>, ClientError> {
+        let answer: Invitations = self.ask(Ask::new(Kind::Invitation).with("action", "list"), Sort::Read).await?;
+        Ok(answer.invitations)
+    }
+
+    /// Takes an invitation to register back. Accounts that were made with it stay.
+    ///
+    /// # Errors
+    /// `forbidden`, `bad_request` where there is no such invitation.
+    pub async fn revoke_invitation(&self, invitation_id: u64) -> Result<(), ClientError> {
+        let ask = Ask::new(Kind::Invitation).with("action", "revoke").with("invitation_id", invitation_id);
+        self.done(ask, Sort::Change).await
+    }
+
+    /// Makes an account an admin, or takes that back.
+    ///
+    /// # Errors
+    /// `forbidden` (also where nobody would be left to run the server), `no_such_user`.
+    pub async fn server_role(&self, username: &str, role: ServerRole) -> Result<(), ClientError> {
+        let ask = Ask::new(Kind::ServerRole).with("username", username).with("role", role.as_str());
+        self.done(ask, Sort::Change).await
+    }
+
+    /// Deletes somebody else's account; nobody can ever take its name.
+    ///
+    /// # Errors
+    /// `forbidden`, `no_such_user`.
+    pub async fn delete_account_of(&self, username: &str) -> Result<(), ClientError> {
+        self.done(Ask::new(Kind::DeleteAccount).with("username", username), Sort::Change).await
+    }
+
+    /// Keeps a user or a network out of the server, and ends their sessions.
+    ///
+    /// # Errors
+    /// `forbidden`, `no_such_user`, `bad_request` for what is no address.
+    pub async fn suspend(&self, whom: &Whom, sanction: Sanction) -> Result<(), ClientError> {
+        self.done(sanction.put(about(Kind::Suspend, whom)), Sort::Change).await
+    }
+
+    /// Ends a suspension.
+    ///
+    /// # Errors
+    /// As [`suspend`](Client::suspend).
+    pub async fn unsuspend(&self, whom: &Whom) -> Result<(), ClientError> {
+        self.done(about(Kind::Unsuspend, whom), Sort::Change).await
+    }
+
+    /// Who is kept out of the server.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn suspensions(&self) -> Result<Vec<SuspensionLine>, ClientError> {
+        let answer: Suspensions = self.ask(Ask::new(Kind::Suspensions), Sort::Read).await?;
+        Ok(answer.suspensions)
+    }
+
+    /// Ends the sessions of a user or a network; says how many there were. They may come back.
+    ///
+    /// # Errors
+    /// As [`suspend`](Client::suspend).
+    pub async fn disconnect(&self, whom: &Whom, reason: Option<&str>) -> Result<u64, ClientError> {
+        let answer: Disconnected =
+            self.ask(about(Kind::Disconnect, whom).maybe("reason", reason), Sort::Change).await?;
+        Ok(answer.sessions)
+    }
+
+    /// How far the server is closed.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn level(&self) -> Result<Word<Level>, ClientError> {
+        let answer: LevelIs = self.ask(Ask::new(Kind::Level), Sort::Read).await?;
+        Ok(answer.level)
+    }
+
+    /// Closes the server so far, until it is opened again.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn set_level(&self, level: Level) -> Result<(), ClientError> {
+        self.done(Ask::new(Kind::Level).with("level", level.as_str()), Sort::Change).await
+    }
+
+    /// Tells everybody who is online something.
+    ///
+    /// # Errors
+    /// `forbidden`, `bad_text`, `text_too_long`.
+    pub async fn notice(&self, text: &str) -> Result<(), ClientError> {
+        self.done(Ask::new(Kind::Notice).with("text", text), Sort::Change).await
+    }
+}
+
+fn about(kind: Kind, whom: &Whom) -> Ask {
+    match whom {
+        Whom::Name(name) => Ask::new(kind).with("username", name),
+        Whom::Address(address) => Ask::new(kind).with("address", address),
+    }
+}

@@ -1,0 +1,85 @@
+//! One's own account: its tokens and sessions.
+
+use serde::Deserialize;
+
+use super::Json;
+use super::json::{answers, secret, some_time, time};
+use crate::model::Time;
+use crate::protocol::Secret;
+
+answers!(NewToken, Tokens, Sessions);
+
+/// A token that was made.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct NewToken {
+    /// The token itself, which is shown this once.
+    #[serde(deserialize_with = "secret")]
+    pub token: Secret,
+    /// By which it is revoked.
+    pub token_id: u64,
+    /// When it ends by itself.
+    #[serde(default, deserialize_with = "some_time")]
+    pub expires: Option<Time>,
+    /// The line as it came.
+    #[serde(skip)]
+    pub json: Json,
+}
+
+/// The answer to `token`, action "list".
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Tokens {
+    pub(in crate::client) tokens: Vec<TokenLine>,
+    #[serde(skip)]
+    json: Json,
+}
+
+/// A token as the list of them shows it.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct TokenLine {
+    /// By which it is revoked.
+    pub token_id: u64,
+    /// What it is for.
+    #[serde(default)]
+    pub label: String,
+    /// When it was made.
+    #[serde(deserialize_with = "time")]
+    pub created: Time,
+    /// When it ends by itself.
+    #[serde(default, deserialize_with = "some_time")]
+    pub expires: Option<Time>,
+    /// When somebody logged in with it last.
+    #[serde(default, deserialize_with = "some_time")]
+    pub last_used: Option<Time>,
+}
+
+/// The answer to `sessions`.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Sessions {
+    // Of an answer to `close` there may be none.
+    #[serde(default)]
+    pub(in crate::client) sessions: Vec<OwnSession>,
+    #[serde(skip)]
+    json: Json,
+}
+
+/// One of one's own sessions.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct OwnSession {
+    /// By which it is closed.
+    pub session_id: u64,
+    /// What it called itself.
+    #[serde(default)]
+    pub client: Option<String>,
+    /// Since when it is logged in.
+    #[serde(deserialize_with = "time")]
+    pub since: Time,
+    /// The label of the token by which it logged in.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// It is the one that asks.
+    #[serde(default)]
+    pub current: bool,
+}
