@@ -1,7 +1,5 @@
 //! The tests that every store passes. Each gets a store that is new and empty.
 
-use std::sync::Arc;
-
 use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{
@@ -274,6 +272,8 @@ macro_rules! contract {
             a_message_has_only_so_many_kinds_of_reactions
             a_repeated_nonce_is_known_before_anything_is_looked_at
             mentions_are_members_in_the_order_given
+            an_edit_mentions_anew
+            an_edit_says_nothing_after_its_message_was_cut_off
             unread_is_what_others_said
             reading_never_goes_back
             unread_is_exact_in_a_long_log

@@ -212,8 +212,8 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Outcome;
     use crate::store::contract::{Subject, contract, nonce, said, seq};
+    use crate::store::{Append, Outcome};
 
     fn open() -> ((), MemoryStore) {
         ((), MemoryStore::new())

@@ -50,7 +50,7 @@ pub struct Append {
     pub reach: Reach,
     /// The folded names that its text calls with `@`. Accounts that are members are mentioned.
     pub mentions: Box<[String]>,
-    /// What is to be remembered of it when the log is forgotten.
+    /// What is to be remembered of it when the log is forgotten. (Of a deletion only where the message was another's.)
     pub act: Option<Box<Act>>,
     /// Whoever asked for it.
     pub origin: Origin,

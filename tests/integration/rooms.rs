@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::json::is_time;
 use crate::support::server::PASSWORD;
 use crate::support::wire::{lines, message, texts};
 use crate::support::{TestServer, Wire, server};
@@ -184,7 +185,10 @@ async fn rooms_are_listed_made_and_kept() {
     let mut carol = server.native("carol").await;
     assert_eq!(listed(&carol.ask(json!({"request": "rooms"})).await), ["den", "lobby", "shed"]);
     let names = carol.ask(json!({"request": "names", "room": "den"})).await;
-    let alice = json!({"name": "alice", "role": "owner", "online": false, "status": "offline", "guest": false});
+    let last_seen = &names["names"][0]["last_seen"];
+    assert!(is_time(last_seen.as_str().unwrap_or_default()), "{names}");
+    let alice = json!({"name": "alice", "role": "owner", "online": false, "status": "offline", "guest": false,
+        "last_seen": last_seen});
     assert_eq!(names["names"], json!([alice]));
 }
 

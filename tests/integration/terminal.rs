@@ -360,6 +360,8 @@ fn answer(request: &Value, word: &str) -> Vec<Value> {
         "join" => json!({"room": "lobby", "kind": "public", "topic": word, "role": "member", "epoch": "e", "first": 1,
             "head": 1, "read": 0, "reset": false}),
         "history" => json!({"room": "lobby", "messages": [message], "more": false, "first": 1, "head": 1}),
+        "search" => json!({"more": true, "next": 7, "messages": [{"room": word, "seq": 1, "from": word, "time": time,
+            "text": word, "snippet": word, "hit": [0, 1]}]}),
         "rooms" => json!({"rooms": [{"room": word, "kind": "public", "topic": word, "members": 1, "online": 1,
             "head": 1, "joined": false}]}),
         "names" => json!({"names": [{"name": word, "role": word, "online": true, "status": word, "guest": true}]}),
@@ -396,9 +398,10 @@ async fn a_hostile_server_cannot_reach_the_terminal() {
         })
         .await,
     );
-    let runs: [&[&str]; 6] = [
+    let runs: [&[&str]; 7] = [
         &["tail", "lobby"],
         &["history", "lobby"],
+        &["search", "x"],
         &["rooms"],
         &["names", "lobby"],
         &["names"],

@@ -21,7 +21,7 @@ use crate::store::{Account, Created, Most, NewAccount, Unread, Write};
 /// The version of the native protocol.
 const PROTOCOL: i64 = 1;
 /// What this version of the server can do beyond the first.
-const FEATURES: &[&str] = &["history", "nonce", "resume", "edit", "react", "search", "direct", "read", "typing"];
+const FEATURES: &[&str] = &["history", "nonce", "resume", "edit", "react", "search", "direct", "read", "moderation"];
 
 /// Says what the server is.
 pub(super) fn hello(session: &Session, protocol: Option<i64>, client: Option<Box<str>>) -> Answer {

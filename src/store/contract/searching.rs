@@ -82,6 +82,4 @@ pub(crate) async fn a_message_is_found_by_what_it_says_now<S: Store>(store: S) {
     assert_eq!(found(&it, "too", &[(room, 1)]).await, "");
     it.change(Change::Cut { room, first: Seq(2), most: 9 }).await;
     assert_eq!(found(&it, "bread", &[(room, 1)]).await, "");
-    it.change(Change::DeleteRoom(room, None)).await;
-    assert_eq!(found(&it, "cake", &[(room, 1)]).await, "");
 }

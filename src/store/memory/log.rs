@@ -78,8 +78,8 @@ impl Room {
         }
     }
 
-    /// What follows from an entry for the message that it is about.
-    fn change_target(&mut self, entry: &Entry) {
+    /// What follows from an entry for the message that it is about, and whom that mentions from then on.
+    fn change_target(&mut self, entry: &Entry, users: &[UserId], names: &[Arc<str>]) {
         let (Body::Edit { target, .. } | Body::Delete { target, .. } | Body::React { target, .. }) = &entry.body else {
             return;
         };
@@ -96,9 +96,11 @@ impl Room {
         let Some(logged) = self.log.iter_mut().find(|logged| logged.entry.seq == changed) else { return };
         match &entry.body {
             Body::Edit { text: Some(text), .. } => {
+                logged.mentioned = users.to_vec();
                 if let Some(message) = logged.message() {
                     message.text = text.clone();
                     message.edited = Some(entry.time);
+                    message.mentions = names.into();
                 }
             }
             Body::Delete { .. } => {
@@ -140,6 +142,9 @@ impl State {
             return Some(Fate::Duplicate(seq, time));
         }
         if let Err(fate) = room.check(append) {
+            if let (Fate::Duplicate(seq, time), Some(nonce)) = (&fate, &append.nonce) {
+                self.nonces.insert((append.author, append.room, nonce.clone()), (*seq, *time));
+            }
             return Some(fate);
         }
         let last = room.log.last().map(|last| &last.entry);
@@ -150,11 +155,20 @@ impl State {
         }
         let names: Box<[Arc<str>]> = mentioned.iter().map(|(_, name)| Arc::clone(name)).collect();
         let mut body = append.body.clone();
+        let is_message = matches!(body, Body::Message(_));
         if let Body::Message(message) = &mut body {
             message.mentions = names.clone();
         }
+        // What people do to their own messages is nobody's business.
+        let own = match &append.body {
+            Body::Delete { target, .. } => {
+                room.target(*target, append.reach).is_ok_and(|m| m.entry.author == append.author)
+            }
+            _ => false,
+        };
         let entry = Entry { seq, time, author: append.author, from: Arc::clone(&append.from), body };
-        room.change_target(&entry);
+        let users: Vec<UserId> = mentioned.into_iter().map(|(user, _)| user).collect();
+        room.change_target(&entry, &users, &names);
         match entry.body.clone() {
             Body::Room(mut change) => {
                 change.name = change.name.filter(|_| !taken);
@@ -163,17 +177,15 @@ impl State {
             body => room.follow(&body, seq),
         }
         self.logged += 1;
-        let mentioned = mentioned.into_iter().map(|(user, _)| user).collect();
+        let mentioned = if is_message { users } else { Vec::new() };
         room.log.push(Logged { entry, number: self.logged, mentioned, reactions: Vec::new() });
-        self.acts.extend(append.act.as_deref().cloned());
+        self.acts.extend(append.act.as_deref().filter(|_| !own).cloned());
         Some(Fate::Appended(seq, time, names))
     }
 
-    /// The members whom a message mentions, but for its author, in the order given.
+    /// The members whom a message or an edit mentions, but for its author, in the order given.
     fn mentioned(&self, append: &Append) -> Vec<(UserId, Arc<str>)> {
-        let Some(room) = self.rooms.get(&append.room).filter(|_| matches!(append.body, Body::Message(_))) else {
-            return Vec::new();
-        };
+        let Some(room) = self.rooms.get(&append.room) else { return Vec::new() };
         let mut mentioned: Vec<(UserId, Arc<str>)> = Vec::new();
         for folded in &append.mentions {
             let Some(account) = self.account(folded) else { continue };
@@ -192,6 +204,13 @@ impl State {
         room.first = Seq(wanted.max(room.first.0));
         let kept = room.first;
         room.log.retain(|logged| logged.entry.seq >= kept);
+        for logged in &mut room.log {
+            match &mut logged.entry.body {
+                // What a message said is gone with it, also where an edit said it.
+                Body::Edit { target, text } if *target < kept => *text = None,
+                _ => {}
+            }
+        }
         kept.0
     }
 }

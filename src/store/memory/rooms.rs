@@ -191,8 +191,10 @@ impl State {
     }
 
     pub(super) fn read(&mut self, user: UserId, room: RoomId, seq: Seq) -> u64 {
-        let Some(member) = self.rooms.get_mut(&room).and_then(|room| room.members.get_mut(&user)) else { return 0 };
-        member.read = member.read.max(seq);
+        let Some(room) = self.rooms.get_mut(&room) else { return 0 };
+        let head = room.head();
+        let Some(member) = room.members.get_mut(&user) else { return 0 };
+        member.read = member.read.max(seq.min(head));
         member.read.0
     }
 

@@ -141,6 +141,8 @@ impl<'a> Appender<'a> {
             self.insert_posting.execute((nr, place))?;
             self.tallies.add(append.room, append.author, seq, 1);
         }
+        // What people do to their own messages is nobody's business.
+        let own = matches!(&aim, Aim::Message(target) if target.author == append.author);
         match (&append.body, aim) {
             (Body::Message(_), _) => mentions::add(self.conn, append.room, seq, append.author, &mentioned)?,
             (Body::Edit { .. }, Aim::Message(target)) => {
@@ -170,7 +172,7 @@ impl<'a> Appender<'a> {
             (Body::Room(change), _) => rooms::room_changed(self.conn, append.room, change)?,
             _ => {}
         }
-        if let Some(act) = &append.act {
+        if let Some(act) = append.act.as_ref().filter(|_| !own) {
             acts::add(self.conn, act)?;
         }
         Ok(Added::New(seq, Time(time), names))

@@ -7,6 +7,7 @@ use crate::model::name::skeleton_of;
 use crate::model::{Body, Line, MemberChange, RoomId, RoomRole, Seq, Time, UserId, Username};
 use crate::store::sqlite::accounts::answer;
 use crate::store::sqlite::log::{self, unsigned};
+use crate::store::sqlite::rows::number;
 use crate::store::sqlite::{moments, unread};
 use crate::store::{StoredMember, StoredMembership};
 
@@ -51,7 +52,7 @@ pub(super) fn member_changed(conn: &Connection, room: RoomId, body: &Body, seq: 
             uninvite(conn, room, *user_id)?;
             let sql = "INSERT INTO members (room, user, role, joined, read) VALUES (?1, ?2, ?3, ?4, ?4) \
                 ON CONFLICT DO UPDATE SET role = excluded.role";
-            let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
+            let seq = number(seq);
             let role = role.unwrap_or(RoomRole::Member);
             change_role(conn, room, *user_id, Some(role), |conn| {
                 conn.prepare_cached(sql)?.execute((room.0, user_id.0, role.as_str(), seq))
@@ -140,12 +141,13 @@ pub(super) fn leave_all(conn: &Connection, user: UserId) -> rusqlite::Result<()>
             conn.prepare_cached("DELETE FROM members WHERE room = ?1 AND user = ?2")?.execute((room, user.0))
         })?;
     }
+    conn.prepare_cached("DELETE FROM mentions WHERE user = ?1")?.execute([user.0])?;
     conn.prepare_cached("DELETE FROM invited WHERE user = ?1")?.execute([user.0]).map(|_| ())
 }
 
 /// A member does not want to see a conversation until something is added to it.
 pub(super) fn close(conn: &Connection, user: UserId, room: RoomId, head: Seq) -> rusqlite::Result<u64> {
-    let head = i64::try_from(head.0).unwrap_or(i64::MAX);
+    let head = number(head);
     let sql = "UPDATE members SET closed = ?3 WHERE room = ?1 AND user = ?2";
     conn.prepare_cached(sql)?.execute((room.0, user.0, head)).map(answer)
 }

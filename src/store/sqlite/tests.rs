@@ -14,8 +14,12 @@ use crate::store::contract::{Subject, contract, most, nonce, said, seq};
 use crate::store::sqlite::inspect::beside;
 use crate::store::sqlite::nonces;
 use crate::store::sqlite::seams::Seams;
-use crate::store::sqlite::{Durability, OpenError, Options, SqliteStore, accounts, log, migrate, rooms};
+use crate::store::sqlite::{
+    Durability, OpenError, Options, SqliteStore, accounts, acts, append, log, members, migrate, tokens,
+};
 use crate::store::{Append, Outcome, Store, StoreError, Write};
+
+mod model;
 
 fn open_new() -> (TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -251,8 +255,8 @@ async fn what_is_newer_or_foreign_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("snakk.db");
     closed_database(&file).await;
-    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
-    assert!(matches!(refused(&file), OpenError::Newer { found: 2, known: 1, .. }));
+    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    assert!(matches!(refused(&file), OpenError::Newer { found: 99, .. }));
     for sql in ["CREATE TABLE songs (name TEXT)", "PRAGMA journal_mode = WAL; CREATE TABLE songs (name TEXT)"] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("songs.db");
@@ -451,23 +455,23 @@ async fn an_old_database_is_copied_and_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("snakk.db");
     let room = closed_database(&file).await;
-    let second =
-        "ALTER TABLE rooms ADD COLUMN mood TEXT NOT NULL DEFAULT 'good'; CREATE TABLE more (a INTEGER) STRICT;";
-    let broken = [migrate::MIGRATIONS[0], "CREATE TABLE more (a INTEGER) STRICT; SELECT nonsense;"];
+    let next = "ALTER TABLE rooms ADD COLUMN mood TEXT NOT NULL DEFAULT 'good'; CREATE TABLE more (a INTEGER) STRICT;";
+    let with = |sql| [migrate::MIGRATIONS, &[sql][..]].concat();
+    let old = migrate::newest(migrate::MIGRATIONS);
+    let copy = beside(&file, &format!(".v{old}"));
+    let broken = with("CREATE TABLE more (a INTEGER) STRICT; SELECT nonsense;");
     assert!(SqliteStore::open_with(Options::new(&file), &broken, seams("x")).is_err());
-    fs::remove_file(beside(&file, ".v1")).unwrap();
-    for (migrations, version) in [(vec![migrate::MIGRATIONS[0], second], 2), (vec![migrate::MIGRATIONS[0], second], 2)]
-    {
+    fs::remove_file(&copy).unwrap();
+    for migrations in [with(next), with(next)] {
         let it = Subject::new(SqliteStore::open_with(Options::new(&file), &migrations, seams("x")).unwrap());
         assert_eq!(it.log(room).await.len(), 2000);
         it.store.close().await.unwrap();
         let conn = Connection::open(&file).unwrap();
         let found = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
         assert_eq!((found("SELECT mood FROM rooms"), found("PRAGMA journal_mode")), ("good".into(), "wal".into()));
-        assert_eq!(conn.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), version);
+        assert_eq!(conn.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), old + 1);
     }
-    assert!(matches!(refused(&file), OpenError::Newer { found: 2, known: 1, .. }));
-    let copy = beside(&file, ".v1");
+    assert!(matches!(refused(&file), OpenError::Newer { found, known, .. } if (found, known) == (old + 1, old)));
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     let it = Subject::new(SqliteStore::open(Options::new(&copy)).unwrap());
     assert_eq!(it.log(room).await.len(), 2000);
@@ -484,15 +488,23 @@ fn what_runs_often_uses_an_index() {
         (log::SELECT_DOWN, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (log::SELECT_HEAD, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (log::SELECT_MESSAGES, "SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)"),
-        (log::SELECT_NONCE, "SEARCH nonces USING PRIMARY KEY (author=? AND room=? AND nonce=?)"),
-        (rooms::SELECT_MEMBERSHIPS, "SEARCH members USING INDEX members_by_user (user=?)"),
+        (append::SELECT_NONCE, "SEARCH nonces USING PRIMARY KEY (author=? AND room=? AND nonce=?)"),
+        (members::SELECT_MEMBERSHIPS, "SEARCH members USING INDEX members_by_user (user=?)"),
         (
-            rooms::SELECT_MEMBERS,
+            members::SELECT_MEMBERS,
             "SEARCH members USING PRIMARY KEY (room=?); SEARCH accounts USING INTEGER PRIMARY KEY (rowid=?); \
              USE TEMP B-TREE FOR ORDER BY",
         ),
         (accounts::SELECT_ACCOUNT, "SEARCH accounts USING INDEX sqlite_autoindex_accounts_1 (folded=?)"),
         (accounts::SELECT_TAKEN, "SEARCH accounts USING COVERING INDEX sqlite_autoindex_accounts_2 (skeleton=?)"),
+        (
+            tokens::SELECT_TOKEN,
+            "SEARCH tokens USING INDEX sqlite_autoindex_tokens_1 (hash=?); \
+             SEARCH accounts USING INTEGER PRIMARY KEY (rowid=?)",
+        ),
+        (tokens::SELECT_TOKENS, "SEARCH tokens USING INDEX tokens_by_user (user=?)"),
+        (acts::SELECT_ACTS, "SEARCH acts USING INTEGER PRIMARY KEY (rowid<?)"),
+        (acts::SELECT_ACTS_OF_ROOM, "SEARCH acts USING INDEX acts_by_room (room=? AND id<?)"),
     ];
     for (sql, wanted) in table {
         let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -508,7 +520,7 @@ fn old_nonces_go_but_for_the_newest_of_each_account() {
     migrate::MIGRATIONS.iter().for_each(|sql| conn.execute_batch(sql).unwrap());
     let day = 24 * 60 * 60 * 1000;
     let now = 10 * day;
-    let mut insert = conn.prepare(log::INSERT_NONCE).unwrap();
+    let mut insert = conn.prepare(append::INSERT_NONCE).unwrap();
     let mut put =
         |author: i64, room: i64, n: i64, time: i64| insert.execute((author, room, format!("{n}"), n, time)).unwrap();
     for n in 0..1500 {
@@ -582,133 +594,4 @@ async fn a_dropped_store_still_writes_what_waits() {
     }
     assert_eq!(count, 10);
     let _ = folder;
-}
-
-mod model {
-    //! The same random operations on SQLite and on maps give the same answers.
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::model::{Anchor, MemberChange, RoomRole, UserId};
-    use crate::store::contract::member;
-    use crate::store::{MemoryStore, Most};
-
-    #[derive(Clone, Debug)]
-    enum Op {
-        /// Room, author, nonce, time; together in one batch.
-        Say(Vec<(i64, i64, Option<u8>, i64)>),
-        Member(i64, i64, bool, Option<RoomRole>),
-        Room(u8, Option<i64>),
-        Register(u8),
-        Reopen,
-    }
-
-    fn op() -> impl Strategy<Value = Op> {
-        let role = proptest::option::of(prop_oneof![Just(RoomRole::Member), Just(RoomRole::Owner)]);
-        prop_oneof![
-            8 => proptest::collection::vec((1..5_i64, -2..4_i64, proptest::option::of(0..6_u8), 0..100_i64), 1..8).prop_map(Op::Say),
-            4 => (1..5_i64, -1..4_i64, any::<bool>(), role).prop_map(|(r, u, j, role)| Op::Member(r, u, j, role)),
-            2 => (0..5_u8, proptest::option::of(-1..4_i64)).prop_map(|(n, owner)| Op::Room(n, owner)),
-            2 => (0..5_u8).prop_map(Op::Register),
-            1 => Just(Op::Reopen),
-        ]
-    }
-
-    async fn apply<S: Store>(it: &mut Subject<S>, op: &Op, generations: &mut BTreeMap<i64, u64>) -> String {
-        let outcomes = match op {
-            Op::Say(said_by) => {
-                let append = |(room, author, n, time): &(i64, i64, Option<u8>, i64)| {
-                    let plain = said(RoomId(*room), *author, "hello");
-                    let generation = generations.get(room).copied().unwrap_or(0);
-                    let nonce = n.map(|n| n.to_string().into());
-                    Append { time: Time(*time), nonce, generation, ..plain }
-                };
-                let appends = said_by.iter().map(append).collect();
-                it.append_all(appends).await
-            }
-            Op::Member(room, user, join, role) => {
-                let change = if *join { MemberChange::Join } else { MemberChange::Leave };
-                let generation = generations.get(room).copied().unwrap_or(0);
-                vec![it.append(Append { generation, ..member(RoomId(*room), *user, change, *role) }).await]
-            }
-            Op::Room(name, owner) => return format!("{:?}", it.create(&format!("room{name}"), *owner).await),
-            Op::Register(name) => {
-                return format!("{:?}", it.register(&format!("User{name}"), &format!("s{}", name / 2)).await);
-            }
-            Op::Reopen => return String::new(),
-        };
-        // Batches may be cut differently, and then failures name different generations; the newest one counts.
-        let shown = outcomes.iter().map(|outcome| match outcome {
-            Outcome::Failed { .. } => "failed".into(),
-            other => format!("{other:?}"),
-        });
-        let shown: Vec<String> = shown.collect();
-        if let (Op::Member(room, ..), Some(Outcome::Failed { generation, .. })) = (op, outcomes.last()) {
-            generations.insert(*room, *generation);
-        }
-        if let Op::Say(said_by) = op {
-            for ((room, ..), outcome) in said_by.iter().zip(&outcomes) {
-                if let Outcome::Failed { generation, .. } = outcome {
-                    generations.insert(*room, *generation);
-                }
-            }
-        }
-        shown.join("\n")
-    }
-
-    async fn view<S: Store>(store: &S) -> String {
-        let mut rooms = store.rooms().await.unwrap();
-        rooms.iter_mut().for_each(|room| room.members.sort());
-        let mut seen = format!("{rooms:?}");
-        for room in 0..6 {
-            let room = RoomId(room);
-            for (anchor, first, most) in [
-                (Anchor::Newest, 1, Most { entries: 3, bytes: 1000 }),
-                (Anchor::Newest, 4, Most { entries: 100, bytes: 500 }),
-                (Anchor::Before(Seq(5)), 2, most(2)),
-                (Anchor::After(Seq(2)), 1, most(4)),
-                (Anchor::Around(Seq(6)), 3, most(5)),
-            ] {
-                seen += &format!("{:?}", store.messages(room, anchor, Seq(first), most).await.unwrap());
-            }
-            seen += &format!("{:?}", store.entries(room, Seq(1), Seq(9), most(100)).await.unwrap());
-            seen += &format!("{:?}", store.members(room, "user1", 2).await.unwrap());
-        }
-        for user in -1..5 {
-            let mut memberships = store.memberships(UserId(user)).await.unwrap();
-            memberships.sort_by_key(|membership| membership.room);
-            seen += &format!("{memberships:?}");
-            seen += &format!("{:?}", store.account(&format!("user{user}")).await.unwrap());
-            seen += &format!("{:?}", store.is_taken(&format!("s{user}")).await.unwrap());
-        }
-        seen
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-        #[test]
-        fn sqlite_answers_like_maps(ops in proptest::collection::vec(op(), 1..60)) {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(async {
-                let folder = tempfile::tempdir().unwrap();
-                let options = Options { durability: Durability::Normal, ..Options::new(folder.path().join("snakk.db")) };
-                let mut plain = Subject::new(MemoryStore::new());
-                let mut real = Subject::new(SqliteStore::open(options.clone()).unwrap());
-                let (mut here, mut there) = (BTreeMap::new(), BTreeMap::new());
-                for op in &ops {
-                    if matches!(op, Op::Reopen) {
-                        real.store.close().await.unwrap();
-                        real = Subject::new(SqliteStore::open(options.clone()).unwrap());
-                        // Generations begin anew with the process.
-                        there.clear();
-                        continue;
-                    }
-                    assert_eq!(apply(&mut plain, op, &mut here).await, apply(&mut real, op, &mut there).await, "{op:?}");
-                }
-                assert_eq!(view(&plain.store).await, view(&real.store).await);
-                real.store.close().await.unwrap();
-            });
-        }
-    }
 }

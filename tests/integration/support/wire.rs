@@ -13,8 +13,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::PATIENCE;
-use super::server::PASSWORD;
 use super::json::{Known, Rest, compare, read_strictly};
+use super::server::PASSWORD;
 
 /// How many lines of the conversation a failure shows.
 const REMEMBERED: usize = 30;
