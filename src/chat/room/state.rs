@@ -364,9 +364,6 @@ impl State {
                 let forgotten = target.is_guest() && self.settings.kind == RoomKind::Private;
                 if member.is_some() || banned || forgotten { Err(Code::Forbidden.into()) } else { Ok(()) }
             }
-            MemberChange::Kick if member.is_none() => Err(Code::NoSuchUser.into()),
-            MemberChange::Unban if !self.bans.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
-            MemberChange::Unmute if !self.mutes.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
             MemberChange::Role => {
                 let Some(member) = member else { return Err(Code::NoSuchUser.into()) };
                 let handing_back = target == asker.id && role < Some(member.role);
@@ -377,6 +374,9 @@ impl State {
                 Ok(())
             }
             _ if target == asker.id || server_role == ServerRole::Admin || mine <= theirs => Err(Code::Forbidden.into()),
+            MemberChange::Kick if member.is_none() => Err(Code::NoSuchUser.into()),
+            MemberChange::Unban if !self.bans.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
+            MemberChange::Unmute if !self.mutes.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
             _ => Ok(()),
         }
     }
