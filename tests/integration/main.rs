@@ -15,6 +15,7 @@ mod load;
 mod native;
 mod plans;
 mod posting;
+mod rights;
 mod rooms;
 mod slow_reader;
 mod startup;

@@ -249,6 +249,7 @@ fn renamed(person: &Person, name: &RoomName, since: &Since) -> Option<Arc<Room>>
 /// Stops a room's events on this session.
 pub(super) fn unfollow(session: &Arc<Session>, person: &Person, room: &RoomName) -> Answer {
     let room = seen(&session.chat, person, room)?;
+    room.ledger().state.may_enter(person.asks(session.chat.clock.now()))?;
     session.stop_following(&room);
     Ok(Response::Unfollowed { room: room.name_for(person.user.id) })
 }
@@ -256,6 +257,7 @@ pub(super) fn unfollow(session: &Arc<Session>, person: &Person, room: &RoomName)
 /// Ends a membership.
 pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &RoomName) -> Answer {
     let room = seen(&session.chat, person, room)?;
+    room.ledger().state.may_enter(person.asks(session.chat.clock.now()))?;
     if room.is_direct() {
         return direct::close(session, person, &room).await;
     }

@@ -71,6 +71,17 @@ pub(crate) struct Asker<'a> {
     pub(crate) now: Time,
 }
 
+/// Whom somebody wants to do something to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    /// Who it is.
+    pub(crate) id: UserId,
+    /// The name.
+    pub(crate) name: &'a str,
+    /// The role on the server.
+    pub(crate) role: ServerRole,
+}
+
 /// What an asker may do about others. Everybody may act upon those who stand below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
@@ -212,6 +223,11 @@ impl State {
         }
     }
 
+    /// The first entry whose message somebody may be about to say something about. Who keeps order need not be a member.
+    pub(crate) fn reach_of(&self, user: UserId, others: bool) -> Seq {
+        if others && !self.members.contains_key(&user) { self.first } else { self.first_of(user) }
+    }
+
     /// The first entry that a member may see; behind everything for who is none.
     pub(crate) fn first_of(&self, user: UserId) -> Seq {
         self.members.get(&user).map_or(Seq(u64::MAX), |member| self.first_for(member))
@@ -326,11 +342,11 @@ impl State {
         asker: Asker<'_>,
         change: MemberChange,
         role: Option<RoomRole>,
-        target: UserId,
-        name: &str,
+        target: Target<'_>,
     ) -> Result<(), Refusal> {
         self.belongs(asker)?;
         let mine = self.rank(asker);
+        let Target { id: target, name, role: server_role } = target;
         let member = self.members.get(&target);
         let least = match change {
             MemberChange::Invite if self.settings.kind == RoomKind::Private => Rank::Moderator,
@@ -342,14 +358,12 @@ impl State {
         let theirs = member.map_or(Rank::Outsider, |member| rank(member.role));
         let skeleton = skeleton_of(name);
         match change {
-            // Nobody is asked in who is in, or who is kept out.
+            // Nobody is asked in who is in, or who is kept out; nor a guest where only those come in who are remembered.
             MemberChange::Invite => {
                 let banned = self.bans.get(&*skeleton).is_some_and(|ban| ban.holds(asker.now));
-                if member.is_some() || banned { Err(Code::Forbidden.into()) } else { Ok(()) }
+                let forgotten = target.is_guest() && self.settings.kind == RoomKind::Private;
+                if member.is_some() || banned || forgotten { Err(Code::Forbidden.into()) } else { Ok(()) }
             }
-            MemberChange::Kick if member.is_none() => Err(Code::NoSuchUser.into()),
-            MemberChange::Unban if !self.bans.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
-            MemberChange::Unmute if !self.mutes.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
             MemberChange::Role => {
                 let Some(member) = member else { return Err(Code::NoSuchUser.into()) };
                 let handing_back = target == asker.id && role < Some(member.role);
@@ -359,7 +373,10 @@ impl State {
                 }
                 Ok(())
             }
-            _ if target == asker.id || mine <= theirs => Err(Code::Forbidden.into()),
+            _ if target == asker.id || server_role == ServerRole::Admin || mine <= theirs => Err(Code::Forbidden.into()),
+            MemberChange::Kick if member.is_none() => Err(Code::NoSuchUser.into()),
+            MemberChange::Unban if !self.bans.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
+            MemberChange::Unmute if !self.mutes.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
             _ => Ok(()),
         }
     }
