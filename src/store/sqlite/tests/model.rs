@@ -23,7 +23,7 @@ const ROOMS: std::ops::Range<i64> = 1..4;
 /// Guests and accounts. Nobody is 0.
 const USERS: [i64; 5] = [-2, -1, 1, 2, 3];
 const SEQS: std::ops::Range<u64> = 0..16;
-const TIMES: std::ops::Range<i64> = 0..100;
+const TIMES: std::ops::Range<i64> = 1..100;
 const TEXTS: [&str; 5] = ["cake", "bread and cake", "http://cake.example/", "東京 \"bread\"", "Bread\ncakes"];
 const EMOJI: [&str; 3] = ["👍", "🦀", "+1"];
 const SEARCHES: [&str; 6] =
