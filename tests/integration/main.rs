@@ -17,6 +17,7 @@ mod plans;
 mod posting;
 mod rights;
 mod rooms;
+mod rules;
 mod slow_reader;
 mod startup;
 mod support;

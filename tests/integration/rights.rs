@@ -382,3 +382,161 @@ async fn things_are_done_to_others_as_the_page_says() {
     }
     wrong.report();
 }
+
+#[tokio::test]
+async fn each_request_to_the_server_is_answered_as_the_page_says() {
+    let tables = tables();
+    let table = &tables[0];
+    assert_eq!(table.head[1..], ["not logged in", "guest", "account", "admin"]);
+    let named = |word: &str| (0..=table.rows.len() * 4).map(|number| format!("{word}-{number}")).collect::<Vec<String>>();
+    let (accounts, admins) = ([named("account"), named("other")].concat(), named("boss"));
+    let server = quick(&accounts, &admins).await;
+    let mut boss = server.login("boss-0").await;
+    let mut wrong = Wrong::default();
+    let mut number = 0;
+    for row in &table.rows {
+        for what in whats(&row[0]) {
+            for (role, cell) in table.head[1..].iter().zip(&row[1..]) {
+                number += 1;
+                let mut asker = match role.as_str() {
+                    "not logged in" => server.hello("nobody").await,
+                    "guest" => server.native(&format!("guest-{number}")).await,
+                    "account" => server.login(&format!("account-{number}")).await,
+                    _ => server.login(&format!("boss-{number}")).await,
+                };
+                let other = format!("other-{number}");
+                match &*what.request {
+                    // What is to be taken back has to be there.
+                    "unblock" => drop(asker.outcome(json!({"request": "block", "username": other})).await),
+                    "unsuspend" => drop(boss.outcome(json!({"request": "suspend", "username": other})).await),
+                    _ => {}
+                }
+                let disconnected = if what.request == "disconnect" { Some(server.login(&other).await) } else { None };
+                let answer = asker.outcome(of_server(&what, number, &other)).await;
+                wrong.compare(cell, &answer, || format!("{what:?}, {role}"));
+                drop(disconnected);
+            }
+        }
+    }
+    wrong.report();
+}
+
+/// A request to the server, which is about somebody else where it is about somebody.
+fn of_server(what: &What, number: usize, other: &str) -> Value {
+    let mut request = match (&*what.request, &*what.form) {
+        ("logout" | "ping" | "whoami" | "sessions" | "help" | "rooms" | "suspensions", "")
+        | ("names" | "acts", "without a room") => json!({}),
+        ("hello", "") => json!({"protocol": 1}),
+        ("login", "") => json!({"username": format!("new-{number}")}),
+        ("register", "") => json!({"username": format!("new-{number}"), "password": PASSWORD}),
+        ("password", "") => json!({"old": PASSWORD, "new": "another horse"}),
+        ("token" | "invitation", "") => json!({"action": "create"}),
+        ("delete_account", "own") => json!({"password": PASSWORD}),
+        ("delete_account", "another's")
+        | ("block" | "unblock" | "suspend" | "unsuspend" | "disconnect", "") => json!({"username": other}),
+        ("create", kind) => json!({"room": format!("room-{number}"), "kind": kind}),
+        ("search", "without a room") => json!({"query": "words"}),
+        ("status", "") => json!({"status": "away"}),
+        ("server_role", "") => json!({"username": other, "role": "admin"}),
+        ("level", "") => json!({"level": "open"}),
+        ("notice", "") => json!({"text": "words"}),
+        _ => panic!("nobody knows what to ask for {what:?}"),
+    };
+    request["request"] = what.request.as_str().into();
+    request
+}
+
+#[tokio::test]
+async fn each_request_to_a_direct_conversation_is_answered_as_the_page_says() {
+    let tables = tables();
+    let table = &tables[3];
+    assert_eq!(table.head[1..], ["not logged in", "one of the two", "blocked", "anybody else"]);
+    let server = quick(&["anna", "bea", "carl", "clara", "mark"].map(str::to_owned), &["ada", "alma"].map(str::to_owned)).await;
+    let (mut anna, mut bea, mut mark) =
+        (server.login("anna").await, server.login("bea").await, server.login("mark").await);
+    let (mut carl, mut ada, mut nobody) =
+        (server.login("carl").await, server.login("ada").await, server.hello("nobody").await);
+    // Both have a conversation with mark, who wants to hear nothing more of bea.
+    for (wire, peer) in [(&mut anna, "@anna"), (&mut bea, "@bea")] {
+        wire.say("@mark", "hello").await;
+        mark.say(peer, "hello").await;
+    }
+    let mut wrong = Wrong::default();
+    let mut blocked = false;
+    for row in &table.rows {
+        for what in whats(&row[0]) {
+            // Each row has messages of its own. Whoever is blocked said them before.
+            if blocked {
+                mark.ask(json!({"request": "unblock", "username": "bea"})).await;
+            }
+            let mut said = BTreeMap::new();
+            for (wire, peer) in [(&mut anna, "@anna"), (&mut bea, "@bea")] {
+                let own = wire.say("@mark", "word of the asker").await;
+                said.insert(peer, (own, mark.say(peer, "word of mark").await));
+            }
+            mark.ask(json!({"request": "block", "username": "bea"})).await;
+            blocked = true;
+            let askers = [(&mut nobody, "@anna"), (&mut anna, "@anna"), (&mut bea, "@bea")];
+            for ((wire, peer), (role, cell)) in askers.into_iter().zip(table.head[1..].iter().zip(&row[1..])) {
+                let (own, others) = said[peer];
+                let about = About { room: "@mark".into(), own, others, mark: "carl".into(), kind: "direct" };
+                let answer = wire.outcome(about.request(&what)).await;
+                wrong.compare(cell, &answer, || format!("{what:?} in a direct conversation, {role}"));
+            }
+            // An admin has no more to do with the conversations of others than anybody else.
+            for (wire, peer) in [(&mut carl, "@anna"), (&mut ada, "@bea")] {
+                let about = About { room: peer.into(), own: 1, others: 1, mark: "carl".into(), kind: "direct" };
+                let answer = wire.outcome(about.request(&what)).await;
+                let who = wire.name.clone();
+                wrong.compare(&row[4], &answer, || format!("{what:?} to somebody else, {who}"));
+                let about = About { room: format!("@{who}"), own: 1, others: 1, mark: "carl".into(), kind: "direct" };
+                let answer = wire.outcome(about.request(&what)).await;
+                wrong.compare("forbidden", &answer, || format!("{what:?} to oneself, {who}"));
+            }
+            if what.request == "message" {
+                // Whoever had no conversation has one now; the next rows are asked by somebody else.
+                carl = server.login("clara").await;
+                ada = server.login("alma").await;
+            }
+            for wire in [&mut anna, &mut bea, &mut mark] {
+                while wire.next_kept().is_some() {}
+            }
+        }
+    }
+    wrong.report();
+}
+
+#[tokio::test]
+async fn the_page_says_of_every_request_who_may_do_it() {
+    let tables = tables();
+    let [on_server, in_room, upon, direct] = &tables[..] else { panic!("there are {} tables", tables.len()) };
+    let server = server().await;
+    let help = server.hello("nobody").await.ask(json!({"request": "help"})).await;
+    let requests: BTreeSet<String> = help["requests"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|line| line["request"].as_str().expect("a word").to_owned())
+        .collect();
+    let of = |table: &Table, kind: Option<&str>| -> BTreeSet<String> {
+        let rows = table.rows.iter().filter(|row| kind.is_none_or(|kind| row[1].split(", ").any(|word| word == kind)));
+        rows.flat_map(|row| whats(&row[0])).map(|what| what.request).collect()
+    };
+    let of_rooms = of(in_room, Some("public"));
+    for kind in KINDS {
+        assert_eq!(of(in_room, Some(kind)), of_rooms, "what is asked of a {kind} room");
+    }
+    assert_eq!(of(direct, None), of_rooms, "what is asked of a direct conversation");
+    assert!(of(upon, None).is_subset(&of_rooms));
+    let all: BTreeSet<String> = of(on_server, None).union(&of_rooms).cloned().collect();
+    assert_eq!(all, requests, "every request there is, and no other");
+    for table in &tables {
+        let cells = table.rows.iter().flat_map(|row| &row[table.head.iter().position(|word| is_role(word)).unwrap()..]);
+        cells.for_each(|cell| drop(checked(cell)));
+    }
+}
+
+/// Whether a column's head names who asks.
+fn is_role(word: &str) -> bool {
+    !matches!(word, "request" | "in" | "upon")
+}

@@ -357,11 +357,13 @@ impl State {
         self.at_least(asker, least)?;
         let theirs = member.map_or(Rank::Outsider, |member| rank(member.role));
         let skeleton = skeleton_of(name);
+        let holds = |barriers: &HashMap<Box<str>, Barrier>| {
+            barriers.get(&*skeleton).is_some_and(|barrier| barrier.holds(asker.now))
+        };
         match change {
             // Nobody is asked in who is in, or who is kept out.
             MemberChange::Invite => {
-                let banned = self.bans.get(&*skeleton).is_some_and(|ban| ban.holds(asker.now));
-                if member.is_some() || banned { Err(Code::Forbidden.into()) } else { Ok(()) }
+                if member.is_some() || holds(&self.bans) { Err(Code::Forbidden.into()) } else { Ok(()) }
             }
             MemberChange::Role => {
                 let Some(member) = member else { return Err(Code::NoSuchUser.into()) };
@@ -376,8 +378,8 @@ impl State {
                 Err(Code::Forbidden.into())
             }
             MemberChange::Kick if member.is_none() => Err(Code::NoSuchUser.into()),
-            MemberChange::Unban if !self.bans.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
-            MemberChange::Unmute if !self.mutes.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
+            MemberChange::Unban if !holds(&self.bans) => Err(Code::NoSuchUser.into()),
+            MemberChange::Unmute if !holds(&self.mutes) => Err(Code::NoSuchUser.into()),
             _ => Ok(()),
         }
     }
