@@ -67,6 +67,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) skeleton: &'a str,
     /// The role on the server.
     pub(crate) role: ServerRole,
+    /// It is being put out of the server.
+    pub(crate) barred: bool,
     /// When.
     pub(crate) now: Time,
 }
@@ -155,6 +157,11 @@ impl State {
     /// The guests among the members.
     pub(crate) fn guests(&self) -> impl Iterator<Item = (UserId, &Arc<str>, RoomRole)> {
         self.members.iter().filter_map(|(user, member)| Some((*user, member.guest.as_ref()?, member.role)))
+    }
+
+    /// Whether the other one of a direct conversation is gone for good.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.settings.kind == RoomKind::Direct && self.members.len() < 2
     }
 
     /// All members.
@@ -408,6 +415,9 @@ impl State {
     }
 
     fn not_banned(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        if asker.barred {
+            return Err(Code::Banned.into());
+        }
         let ban = self.bans.get(asker.skeleton).filter(|ban| ban.holds(asker.now) && !asker.is_admin());
         ban.map_or(Ok(()), |ban| Err(ban.refusal(Code::Banned)))
     }
@@ -561,6 +571,11 @@ impl State {
     pub(crate) fn add_guest(&mut self, user: UserId, name: Arc<str>, joined: Seq) -> bool {
         let member = Member { role: RoomRole::Member, guest: Some(name), joined: Some(joined), online: true };
         !self.members.contains_key(&user) && self.set(user, Some(member)).is_none()
+    }
+
+    /// An account was deleted, which is no entry of a direct conversation.
+    pub(crate) fn desert(&mut self, user: UserId) {
+        self.set(user, None);
     }
 
     /// A guest is a member no more. True if it was one.
