@@ -189,11 +189,6 @@ impl State {
         self.bans.len() + self.mutes.len() + self.invited.len()
     }
 
-    /// Whether an account is invited.
-    pub(crate) fn is_invited(&self, user: UserId) -> bool {
-        self.invited.contains(&user)
-    }
-
     /// Whether a room is anything to somebody: to others it does not exist.
     pub(crate) fn sees(&self, asker: Asker<'_>) -> bool {
         match self.settings.kind {
@@ -370,7 +365,11 @@ impl State {
         match change {
             // Nobody is asked in who is in, or who is kept out.
             MemberChange::Invite => {
-                if member.is_some() || holds(&self.bans) { Err(Code::Forbidden.into()) } else { Ok(()) }
+                if member.is_some() || holds(&self.bans) {
+                    Err(Code::Forbidden.into())
+                } else {
+                    Ok(())
+                }
             }
             MemberChange::Role => {
                 let Some(member) = member else { return Err(Code::NoSuchUser.into()) };

@@ -279,22 +279,35 @@ impl Model {
             }
             Deed::Join { room } => self.add(who, *room).map(|()| None),
             Deed::Resume { room } => {
-                if is_guest(who) { self.add(who, *room)? } else { drop(self.my_room(who, *room)?) }
+                if is_guest(who) {
+                    self.add(who, *room)?
+                } else {
+                    drop(self.my_room(who, *room)?)
+                }
                 Ok(None)
             }
             Deed::Leave { room } => {
                 let room = self.my_room(who, *room)?;
-                if is_guest(who) { drop(room.members.remove(&who)) } else { drop(room.remove(who)) }
+                if is_guest(who) {
+                    drop(room.members.remove(&who))
+                } else {
+                    drop(room.remove(who))
+                }
                 Ok(None)
             }
             Deed::Unfollow { room } => self.room(who, *room).map(|_| None),
-            Deed::Moderate { room, verb, whom, for_s } => self.moderate(who, *room, VERBS[*verb], *whom, *for_s).map(Some),
+            Deed::Moderate { room, verb, whom, for_s } => {
+                self.moderate(who, *room, VERBS[*verb], *whom, *for_s).map(Some)
+            }
             Deed::Role { room, whom, role } => {
                 let room = self.ruled_room(who, *room, OWNER)?;
                 let role = [MEMBER, MODERATOR, OWNER][*role];
                 let (old, joined) = *room.members.get(whom).ok_or("no_such_user")?;
                 let stepping_back = who == *whom && role < old;
-                if is_guest(*whom) || room.is_last_owner(*whom) && role != OWNER || room.rank(who) <= old && !stepping_back {
+                if is_guest(*whom)
+                    || room.is_last_owner(*whom) && role != OWNER
+                    || room.rank(who) <= old && !stepping_back
+                {
                     return Err("forbidden");
                 }
                 room.members.insert(*whom, (role, joined));
@@ -488,16 +501,14 @@ impl Model {
         let until = for_s.map(|seconds| now + seconds * 1000);
         if verb == "invite" {
             let kept_out = Room::holds(&room.bans, whom, now);
-            if room.members.contains_key(&whom) || kept_out || private && is_guest(whom) {
+            if room.members.contains_key(&whom) || kept_out {
                 return Err("forbidden");
             }
             if whom == NOBODY {
                 return Err("no_such_user");
             }
             blocked?;
-            if !is_guest(whom) {
-                room.invited.insert(whom);
-            }
+            room.invited.insert(whom);
             return Ok(room.log());
         }
         if who == whom || room.rank(whom) >= room.rank(who) {
