@@ -18,6 +18,8 @@ pub(crate) async fn a_name_is_given_once<S: Store>(store: S) {
     assert_eq!((account.id, account.name.as_str(), &*account.password_hash), (alice, "Alice", "hash"));
     assert_eq!((account.role, account.seen, account.deleted), (ServerRole::User, None, false));
     assert!(it.store.account("bob").await.unwrap().is_none());
+    assert_eq!(it.store.user(alice).await.unwrap().map(|account| account.name), Some(account.name));
+    assert!(it.store.user(UserId(99)).await.unwrap().is_none());
     for name in ["Bob", "dave", "Carol"] {
         it.register(name, &name.to_lowercase()).await;
     }
