@@ -9,8 +9,8 @@ use std::fs;
 use snakk::model::ServerRole;
 use snakk::protocol::Code;
 
-use crate::support::{TestServer, Value, Wire, json, server};
 use crate::support::server::PASSWORD;
+use crate::support::{TestServer, Value, Wire, json, server};
 
 const KINDS: [&str; 3] = ["public", "announce", "private"];
 
@@ -21,7 +21,17 @@ const HARMLESS: [&str; 12] = [
 
 /// Who asks in the tables of rooms; the order of the columns.
 const ROLES: [&str; 11] = [
-    "not logged in", "guest", "outsider", "invited", "member", "muted", "banned", "former", "moderator", "owner", "admin",
+    "not logged in",
+    "guest",
+    "outsider",
+    "invited",
+    "member",
+    "muted",
+    "banned",
+    "former",
+    "moderator",
+    "owner",
+    "admin",
 ];
 
 /// A table: the words of its head, and those of each row.
@@ -337,7 +347,8 @@ async fn things_are_done_to_others_as_the_page_says() {
                     }
                 }
                 if what.request == "unmute" && !matches!(&*row[1], "an admin" | "oneself") {
-                    let name = [("a member", "mark"), ("a guest", "gus"), ("a moderator", "moritz"), ("an owner", "otto")];
+                    let name =
+                        [("a member", "mark"), ("a guest", "gus"), ("a moderator", "moritz"), ("an owner", "otto")];
                     let (_, name) = name.iter().find(|(word, _)| *word == row[1]).expect("somebody");
                     ada.ask(json!({"request": "mute", "room": room, "username": name})).await;
                 }

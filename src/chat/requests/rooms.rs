@@ -220,8 +220,8 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
         return Err(Refusal::bad_request("rooms"));
     }
     let chat = &session.chat;
-    let resume_one = |room: &RoomName, since: Since| {
-        let room = seen(chat, person, room)?;
+    let resume_one = |name: &RoomName, since: Since| {
+        let room = renamed(person, name, &since).map_or_else(|| seen(chat, person, name), Ok)?;
         room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {
@@ -237,6 +237,13 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
         Resumed { room, outcome }
     });
     Ok(Response::Resumed(resumed.collect()))
+}
+
+/// A room of this user that had that name when its client saw it last, and has another one now: its epoch stays.
+fn renamed(person: &Person, name: &RoomName, since: &Since) -> Option<Arc<Room>> {
+    let epoch = since.epoch.as_ref()?;
+    let mut rooms = person.rooms().into_iter();
+    rooms.find(|room| room.epoch.0 == *epoch && room.name_for(person.user.id) != *name)
 }
 
 /// Stops a room's events on this session.

@@ -25,7 +25,7 @@ pub(crate) struct State {
     /// The account that owned it last, where no member does.
     pub(super) heir: Option<UserId>,
     pub(super) members: HashMap<UserId, Member>,
-    /// Accounts that may come in though the room is private.
+    /// Who may come in though the room is private. A guest only until the server stops: the store does not know it.
     pub(super) invited: HashSet<UserId>,
     /// By the skeleton of the name, so that neither another case nor a look-alike gets round them.
     pub(super) bans: HashMap<Box<str>, Barrier>,
@@ -361,11 +361,10 @@ impl State {
             barriers.get(&*skeleton).is_some_and(|barrier| barrier.holds(asker.now))
         };
         match change {
-            // Nobody is asked in who is in, or who is kept out; nor a guest where only those come in who are remembered.
+            // Nobody is asked in who is in, or who is kept out.
             MemberChange::Invite => {
                 let banned = holds(&self.bans);
-                let forgotten = target.is_guest() && self.settings.kind == RoomKind::Private;
-                if member.is_some() || banned || forgotten { Err(Code::Forbidden.into()) } else { Ok(()) }
+                if member.is_some() || banned { Err(Code::Forbidden.into()) } else { Ok(()) }
             }
             MemberChange::Role => {
                 let Some(member) = member else { return Err(Code::NoSuchUser.into()) };
@@ -376,7 +375,9 @@ impl State {
                 }
                 Ok(())
             }
-            _ if target == asker.id || server_role == ServerRole::Admin || mine <= theirs => Err(Code::Forbidden.into()),
+            _ if target == asker.id || server_role == ServerRole::Admin || mine <= theirs => {
+                Err(Code::Forbidden.into())
+            }
             MemberChange::Kick if member.is_none() => Err(Code::NoSuchUser.into()),
             MemberChange::Unban if !holds(&self.bans) => Err(Code::NoSuchUser.into()),
             MemberChange::Unmute if !holds(&self.mutes) => Err(Code::NoSuchUser.into()),
@@ -514,7 +515,7 @@ impl State {
                 was.push(Was::Mute(skeleton, mute));
             }
             MemberChange::Invite => {
-                let news = !user.is_guest() && self.invited.insert(user);
+                let news = self.invited.insert(user);
                 was.push(Was::Invited(user, !news));
             }
             MemberChange::Role => {
@@ -560,6 +561,8 @@ impl State {
     /// A guest, who is online, becomes a member; sees what comes from `joined` on, where that matters. True if it was none.
     pub(crate) fn add_guest(&mut self, user: UserId, name: Arc<str>, joined: Seq) -> bool {
         let member = Member { role: RoomRole::Member, guest: Some(name), joined: Some(joined), online: true };
+        // An invitation lets in once.
+        self.invited.remove(&user);
         !self.members.contains_key(&user) && self.set(user, Some(member)).is_none()
     }
 

@@ -18,6 +18,8 @@ pub(crate) async fn a_name_is_given_once<S: Store>(store: S) {
     assert_eq!((account.id, account.name.as_str(), &*account.password_hash), (alice, "Alice", "hash"));
     assert_eq!((account.role, account.seen, account.deleted), (ServerRole::User, None, false));
     assert!(it.store.account("bob").await.unwrap().is_none());
+    assert_eq!(it.store.user(alice).await.unwrap().map(|account| account.name), Some(account.name));
+    assert!(it.store.user(UserId(99)).await.unwrap().is_none());
     let room = it.stored_room(first).await;
     assert_eq!((room.name.as_str(), room.settings.topic.as_str(), &*room.epoch.0), ("a", "about it", "first"));
     assert_eq!((room.first, room.head), (Seq(1), Seq(0)));

@@ -19,7 +19,10 @@ use crate::store::sqlite::{
 };
 use crate::store::{Append, Outcome, Store, StoreError, Write};
 
+mod erasing;
+mod indexing;
 mod model;
+mod tallies;
 
 fn open_new() -> (TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();

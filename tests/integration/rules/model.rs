@@ -184,8 +184,7 @@ impl Model {
     }
 
     fn closed(&self, who: usize, level: &str) -> Result<(), No> {
-        let closed = LEVELS[..=self.level].contains(&level);
-        if closed && who != ADMIN { Err("forbidden") } else { Ok(()) }
+        if who != ADMIN && LEVELS[..=self.level].contains(&level) { Err("forbidden") } else { Ok(()) }
     }
 
     /// A room that somebody can see and is not banned from.
@@ -236,6 +235,7 @@ impl Model {
         }
         self.closed(who, "members_only")?;
         let room = self.room(who, room)?;
+        room.invited.remove(&who);
         if is_guest(who) {
             room.members.insert(who, (MEMBER, room.head + 1));
             return Ok(());
@@ -246,7 +246,6 @@ impl Model {
             room.heir = None;
         }
         room.members.insert(who, (role, joined));
-        room.invited.remove(&who);
         Ok(())
     }
 
@@ -279,12 +278,20 @@ impl Model {
             }
             Deed::Join { room } => self.add(who, *room).map(|()| None),
             Deed::Resume { room } => {
-                if is_guest(who) { self.add(who, *room)? } else { drop(self.my_room(who, *room)?) }
+                if is_guest(who) {
+                    self.add(who, *room)?;
+                } else {
+                    self.my_room(who, *room)?;
+                }
                 Ok(None)
             }
             Deed::Leave { room } => {
                 let room = self.my_room(who, *room)?;
-                if is_guest(who) { drop(room.members.remove(&who)) } else { drop(room.remove(who)) }
+                if is_guest(who) {
+                    room.members.remove(&who);
+                } else {
+                    room.remove(who);
+                }
                 Ok(None)
             }
             Deed::Unfollow { room } => self.room(who, *room).map(|_| None),
@@ -320,17 +327,27 @@ impl Model {
             }
             Deed::Look { room, verb } => {
                 match LOOKS[*verb] {
-                    "room" => drop(self.room(who, *room)?),
+                    "room" => {
+                        self.room(who, *room)?;
+                    }
                     "names" => {
                         let open = self.room(who, *room)?.kind != "private";
                         if !open {
                             self.kept_room(who, *room)?;
                         }
                     }
-                    "bans" | "acts" => drop(self.ruled_room(who, *room, MODERATOR)?),
-                    "read" => drop(self.my_room(who, *room)?),
-                    "typing" => drop(self.open_room(who, *room)?),
-                    _ => drop(self.readable(who, *room)?),
+                    "bans" | "acts" => {
+                        self.ruled_room(who, *room, MODERATOR)?;
+                    }
+                    "read" => {
+                        self.my_room(who, *room)?;
+                    }
+                    "typing" => {
+                        self.open_room(who, *room)?;
+                    }
+                    _ => {
+                        self.readable(who, *room)?;
+                    }
                 }
                 Ok(None)
             }
@@ -488,16 +505,14 @@ impl Model {
         let until = for_s.map(|seconds| now + seconds * 1000);
         if verb == "invite" {
             let kept_out = Room::holds(&room.bans, whom, now);
-            if room.members.contains_key(&whom) || kept_out || private && is_guest(whom) {
+            if room.members.contains_key(&whom) || kept_out {
                 return Err("forbidden");
             }
             if whom == NOBODY {
                 return Err("no_such_user");
             }
             blocked?;
-            if !is_guest(whom) {
-                room.invited.insert(whom);
-            }
+            room.invited.insert(whom);
             return Ok(room.log());
         }
         if who == whom || room.rank(whom) >= room.rank(who) {

@@ -148,9 +148,8 @@ fn everybody_acts_upon_those_who_stand_below() {
 #[test]
 fn a_room_never_loses_its_last_owner_by_accident() {
     let mut state = room(RoomKind::Public, &[(1, Owner), (2, Plain), (3, Moderator), (4, Moderator)]);
-    let role = |state: &State, asker, target: i64, role| {
-        code(state.may_moderate(asker, Role, Some(role), upon(target)))
-    };
+    let role =
+        |state: &State, asker, target: i64, role| code(state.may_moderate(asker, Role, Some(role), upon(target)));
     assert_eq!(role(&state, asker(1), 1, Plain), Some(Code::Forbidden));
     assert_eq!(role(&state, admin(9), 1, Plain), Some(Code::Forbidden));
     assert_eq!(state.successor(UserId(1)), Some(UserId(3)), "the moderator who is longest in it");
@@ -176,7 +175,10 @@ fn who_keeps_order_reaches_all_that_was_said_and_members_what_they_see() {
     let mut state = room(RoomKind::Private, &[(1, Owner), (2, Plain)]);
     state.first = Seq(3);
     let reach = |state: &State, user, others| state.reach_of(UserId(user), others);
-    assert_eq!((reach(&state, 2, false), reach(&state, 9, true), reach(&state, 9, false).0), (Seq(3), Seq(3), u64::MAX));
+    assert_eq!(
+        (reach(&state, 2, false), reach(&state, 9, true), reach(&state, 9, false).0),
+        (Seq(3), Seq(3), u64::MAX)
+    );
     let joined = RoomChange { history: Some(Visibility::Joined), ..RoomChange::default() };
     state.apply(UserId(1), NOW, &Body::Room(joined), true);
     change(&mut state, 3, Join);
@@ -185,12 +187,17 @@ fn who_keeps_order_reaches_all_that_was_said_and_members_what_they_see() {
 }
 
 #[test]
-fn a_guest_is_not_asked_into_a_private_room() {
+fn a_guest_may_be_asked_into_a_private_room() {
     let mut state = room(RoomKind::Private, &[(1, Owner)]);
-    let invite = |state: &State| code(state.may_moderate(asker(1), Invite, None, upon(-7)));
-    assert_eq!(invite(&state), Some(Code::Forbidden), "nothing remembers it");
-    state.settings.kind = RoomKind::Public;
-    assert_eq!(invite(&state), None);
+    let guest = Asker { id: UserId(-7), ..asker(7) };
+    assert!(!state.sees(guest));
+    assert_eq!(code(state.may_moderate(asker(1), Invite, None, upon(-7))), None);
+    change(&mut state, -7, Invite);
+    assert!(state.sees(guest));
+    assert!(!state.sees(Asker { id: UserId(-8), ..guest }), "a guest is not its name");
+    state.add_guest(UserId(-7), name(7).into(), Seq(9));
+    change(&mut state, -7, Kick);
+    assert!(!state.sees(guest), "whoever was put out has to be asked again");
 }
 
 #[test]
