@@ -27,30 +27,92 @@ use model::{ADMIN, GUESTS, KINDS, Model, NOBODY, PEOPLE, ROOMS, Said};
 /// What somebody does.
 #[derive(Clone, Debug)]
 pub(crate) enum Deed {
-    Create { room: usize, kind: usize },
-    Join { room: usize },
-    Resume { room: usize },
-    Leave { room: usize },
-    Unfollow { room: usize },
-    Moderate { room: usize, verb: usize, whom: usize, for_s: Option<i64> },
-    Role { room: usize, whom: usize, role: usize },
-    Kind { room: usize, kind: usize },
-    History { room: usize, joined: bool },
-    Delete { room: usize },
-    Look { room: usize, verb: usize },
-    Page { room: usize },
-    Topic { room: usize },
-    Message { room: usize, reply_to: Option<u64> },
-    Edit { room: usize, target: u64 },
-    TakeBack { room: usize, target: u64 },
-    React { room: usize, target: u64 },
-    Direct { whom: usize },
-    DirectEdit { whom: usize, target: u64 },
-    DirectOther { whom: usize, verb: usize },
-    Block { whom: usize, on: bool },
-    Level { level: usize },
+    Create {
+        room: usize,
+        kind: usize,
+    },
+    Join {
+        room: usize,
+    },
+    Resume {
+        room: usize,
+    },
+    Leave {
+        room: usize,
+    },
+    Unfollow {
+        room: usize,
+    },
+    Moderate {
+        room: usize,
+        verb: usize,
+        whom: usize,
+        for_s: Option<i64>,
+    },
+    Role {
+        room: usize,
+        whom: usize,
+        role: usize,
+    },
+    Kind {
+        room: usize,
+        kind: usize,
+    },
+    History {
+        room: usize,
+        joined: bool,
+    },
+    Delete {
+        room: usize,
+    },
+    Look {
+        room: usize,
+        verb: usize,
+    },
+    Page {
+        room: usize,
+    },
+    Topic {
+        room: usize,
+    },
+    Message {
+        room: usize,
+        reply_to: Option<u64>,
+    },
+    Edit {
+        room: usize,
+        target: u64,
+    },
+    TakeBack {
+        room: usize,
+        target: u64,
+    },
+    React {
+        room: usize,
+        target: u64,
+    },
+    Direct {
+        whom: usize,
+    },
+    DirectEdit {
+        whom: usize,
+        target: u64,
+    },
+    DirectOther {
+        whom: usize,
+        verb: usize,
+    },
+    Block {
+        whom: usize,
+        on: bool,
+    },
+    Level {
+        level: usize,
+    },
     /// Time goes by, in seconds.
-    Wait { seconds: i64 },
+    Wait {
+        seconds: i64,
+    },
 }
 
 /// What may be done to somebody in a room, but for `role`.
@@ -60,7 +122,7 @@ pub(crate) const LOOKS: [&str; 7] = ["names", "room", "bans", "acts", "read", "t
 /// What may be asked of a direct conversation besides.
 pub(crate) const DIRECT: [&str; 6] = ["history", "read", "kick", "topic", "names", "leave"];
 /// How far the server may be closed.
-pub(crate) const LEVELS: [&str; 4] = ["open", "no_registration", "members_only", "read_only"];
+pub(crate) const LEVELS: [&str; 5] = ["open", "no_registration", "no_guests", "members_only", "read_only"];
 
 /// A clock that goes when a test says so.
 #[derive(Clone, Default)]
@@ -112,13 +174,11 @@ impl World {
         let mut case = Case { number: self.cases, sessions: Vec::new() };
         let names: Vec<String> = (0..PEOPLE).map(|who| case.name(who)).collect();
         let role = |who| if who == ADMIN { ServerRole::Admin } else { ServerRole::User };
-        let accounts: Vec<_> = (0..PEOPLE)
-            .filter(|who| !GUESTS.contains(who))
-            .map(|who| (names[who].as_str(), role(who)))
-            .collect();
+        let accounts: Vec<_> =
+            (0..PEOPLE).filter(|who| !GUESTS.contains(who)).map(|who| (names[who].as_str(), role(who))).collect();
         seed_store(&*self.store, &accounts).await;
         for who in 0..PEOPLE {
-            case.sessions.push(self.chat.session(Origin::Host));
+            case.sessions.push(self.chat.session(Origin::Local));
             let mut login = json!({"request": "login", "username": names[who]});
             if !GUESTS.contains(&who) {
                 login["password"] = PASSWORD.into();
@@ -173,8 +233,7 @@ impl Case {
             Deed::Leave { room: number } => json!({"request": "leave", "room": room(number)}),
             Deed::Unfollow { room: number } => json!({"request": "unfollow", "room": room(number)}),
             Deed::Moderate { room: number, verb, whom, for_s } => {
-                let mut request =
-                    json!({"request": VERBS[*verb], "room": room(number), "username": self.name(*whom)});
+                let mut request = json!({"request": VERBS[*verb], "room": room(number), "username": self.name(*whom)});
                 if let (Some(for_s), "ban" | "mute") = (for_s, VERBS[*verb]) {
                     request["for_s"] = (*for_s).into();
                 }
@@ -313,7 +372,7 @@ fn step() -> impl Strategy<Value = (usize, Deed)> {
         (3, whom().prop_map(|whom| Deed::Direct { whom }).boxed()),
         (1, (whom(), 1..3u64).prop_map(|(whom, target)| Deed::DirectEdit { whom, target }).boxed()),
         (2, (whom(), 0..DIRECT.len()).prop_map(|(whom, verb)| Deed::DirectOther { whom, verb }).boxed()),
-        (2, (0..PEOPLE, any::<bool>()).prop_map(|(whom, on)| Deed::Block { whom, on }).boxed()),
+        (2, (whom(), any::<bool>()).prop_map(|(whom, on)| Deed::Block { whom, on }).boxed()),
         (1, (0..LEVELS.len()).prop_map(|level| Deed::Level { level }).boxed()),
         (2, (1..60i64).prop_map(|seconds| Deed::Wait { seconds }).boxed()),
     ];
@@ -358,6 +417,10 @@ async fn play(world: &mut World, steps: &[(usize, Deed)]) -> Result<(), TestCase
         if code == "ok" {
             prop_assert_eq!(came.seq, seq, "the number of the last of these:\n{}", done());
             prop_assert_eq!(came.messages, messages, "what the last of these has seen:\n{}", done());
+        }
+        for guest in GUESTS.iter().filter(|guest| !model.is_here(**guest)) {
+            // What a connection does that has sent its last word.
+            case.sessions[*guest].close();
         }
         if let Some(room) = model::room_of(deed) {
             let members = model.members(room);

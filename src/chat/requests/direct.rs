@@ -60,18 +60,21 @@ pub(super) async fn begin(session: &Session, person: &Arc<Person>, room: &RoomNa
     known(chat, person, name.as_str())?.ok_or_else(|| Code::Internal.into())
 }
 
-/// Makes the two of a conversation its members.
-pub(in crate::chat) fn seat(chat: &Chat, room: &Arc<Room>, sides: &[Side; 2]) {
-    for side in sides {
-        let person = chat.online.known(side.user);
+/// Makes those who begin a conversation its members.
+pub(in crate::chat) fn seat(chat: &Chat, room: &Arc<Room>, sides: &[Side]) {
+    {
+        // In one step, so that neither is ever alone there.
         let mut ledger = room.ledger();
-        if side.user.is_guest() {
-            ledger.state.add_guest(side.user, Arc::clone(&side.name), Seq(1));
-        } else {
-            ledger.state.add_first(side.user, RoomRole::Member);
+        for side in sides {
+            if side.user.is_guest() {
+                ledger.state.add_guest(side.user, Arc::clone(&side.name), Seq(1));
+            } else {
+                ledger.state.add_first(side.user, RoomRole::Member);
+            }
         }
-        drop(ledger);
-        if let Some(person) = person {
+    }
+    for side in sides {
+        if let Some(person) = chat.online.known(side.user) {
             person.add_room(room, Seq::ZERO);
             chat.refresh_presence(room, &person);
         } else {

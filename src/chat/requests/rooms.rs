@@ -14,7 +14,7 @@ use crate::chat::requests::{Fitting, MOST_LINES, bad_text, direct, moderate, see
 use crate::chat::room::{self, Room, State};
 use crate::chat::session::{Session, Waiter, unavailable};
 use crate::model::{
-    Body, Entry, Level, Line, MemberChange, RoomChange, RoomKind, RoomName, RoomRole, Seq, ServerRole, Username,
+    Body, Entry, Level, Line, MemberChange, RoomChange, RoomKind, RoomName, RoomRole, Seq, ServerRole, User, Username,
 };
 use crate::protocol::request::{Since, Start};
 use crate::protocol::response::{Joined, NameLine, Resumed, RoomIs, RoomLine};
@@ -271,14 +271,13 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
         person.remove_room(room.id);
     } else {
         session.hold(&room);
-        part(&session.chat, person, &room).await?;
+        part(&session.chat, user, &room).await?;
     }
     Ok(Response::Left { room: room.name() })
 }
 
 /// Ends an account's membership. Where it was the last owner, somebody else is owner first.
-pub(super) async fn part(chat: &Chat, person: &Person, room: &Arc<Room>) -> Result<Seq, Refusal> {
-    let user = &person.user;
+pub(super) async fn part(chat: &Chat, user: &User, room: &Arc<Room>) -> Result<Seq, Refusal> {
     let is_member = |state: &State| state.role(user.id).map(|_| ()).ok_or(Refusal::new(Code::NotAMember));
     let body = Body::Member {
         user: user.name.shared(),
@@ -288,7 +287,7 @@ pub(super) async fn part(chat: &Chat, person: &Person, room: &Arc<Room>) -> Resu
         reason: None,
         until: None,
     };
-    moderate::post_with_heir(chat, person, room, user.id, &body, None, is_member).await
+    moderate::post_with_heir(chat, user, room, user.id, &body, None, is_member).await
 }
 
 /// The members of a room, sorted by name.

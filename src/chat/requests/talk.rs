@@ -250,6 +250,9 @@ enum Rule {
 impl Rule {
     /// Whether it lets somebody do it, and do it to messages of others.
     fn holds(self, state: &State, asker: Asker<'_>) -> Result<bool, Refusal> {
+        if self != Rule::Delete && state.role(asker.id).is_some() && state.is_deserted() {
+            return Err(Code::NoSuchUser.into());
+        }
         match self {
             Rule::Say => state.may_speak(asker).and_then(|()| state.may_speak_again(asker)).map(|()| false),
             Rule::Edit => state.may_speak(asker).map(|()| false),

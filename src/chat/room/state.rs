@@ -67,6 +67,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) skeleton: &'a str,
     /// The role on the server.
     pub(crate) role: ServerRole,
+    /// It is being put out of the server.
+    pub(crate) barred: bool,
     /// When.
     pub(crate) now: Time,
 }
@@ -157,6 +159,11 @@ impl State {
         self.members.iter().filter_map(|(user, member)| Some((*user, member.guest.as_ref()?, member.role)))
     }
 
+    /// Whether the other one of a direct conversation is gone for good.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.settings.kind == RoomKind::Direct && self.members.len() < 2
+    }
+
     /// All members.
     pub(crate) fn everybody(&self) -> Vec<UserId> {
         self.members.keys().copied().collect()
@@ -180,11 +187,6 @@ impl State {
     /// How many names are kept out or silent, and how many accounts invited.
     pub(crate) fn named(&self) -> usize {
         self.bans.len() + self.mutes.len() + self.invited.len()
-    }
-
-    /// Whether an account is invited.
-    pub(crate) fn is_invited(&self, user: UserId) -> bool {
-        self.invited.contains(&user)
     }
 
     /// Whether a room is anything to somebody: to others it does not exist.
@@ -409,6 +411,9 @@ impl State {
     }
 
     fn not_banned(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        if asker.barred {
+            return Err(Code::Banned.into());
+        }
         let ban = self.bans.get(asker.skeleton).filter(|ban| ban.holds(asker.now) && !asker.is_admin());
         ban.map_or(Ok(()), |ban| Err(ban.refusal(Code::Banned)))
     }
@@ -564,6 +569,11 @@ impl State {
         // An invitation lets in once.
         self.invited.remove(&user);
         !self.members.contains_key(&user) && self.set(user, Some(member)).is_none()
+    }
+
+    /// An account was deleted, which is no entry of a direct conversation.
+    pub(crate) fn desert(&mut self, user: UserId) {
+        self.set(user, None);
     }
 
     /// A guest is a member no more. True if it was one.

@@ -295,13 +295,18 @@ impl Model {
                 Ok(None)
             }
             Deed::Unfollow { room } => self.room(who, *room).map(|_| None),
-            Deed::Moderate { room, verb, whom, for_s } => self.moderate(who, *room, VERBS[*verb], *whom, *for_s).map(Some),
+            Deed::Moderate { room, verb, whom, for_s } => {
+                self.moderate(who, *room, VERBS[*verb], *whom, *for_s).map(Some)
+            }
             Deed::Role { room, whom, role } => {
                 let room = self.ruled_room(who, *room, OWNER)?;
                 let role = [MEMBER, MODERATOR, OWNER][*role];
                 let (old, joined) = *room.members.get(whom).ok_or("no_such_user")?;
                 let stepping_back = who == *whom && role < old;
-                if is_guest(*whom) || room.is_last_owner(*whom) && role != OWNER || room.rank(who) <= old && !stepping_back {
+                if is_guest(*whom)
+                    || room.is_last_owner(*whom) && role != OWNER
+                    || room.rank(who) <= old && !stepping_back
+                {
                     return Err("forbidden");
                 }
                 room.members.insert(*whom, (role, joined));
@@ -451,7 +456,7 @@ impl Model {
                     return Err("forbidden");
                 }
                 self.level = *level;
-                if LEVELS[*level] == "members_only" || LEVELS[*level] == "read_only" {
+                if LEVELS[..=*level].contains(&"no_guests") {
                     self.guests_are_out = true;
                     for room in self.rooms.values_mut() {
                         room.members.retain(|who, _| !is_guest(*who));
@@ -486,13 +491,13 @@ impl Model {
     }
 
     fn block(&mut self, who: usize, whom: usize, on: bool) -> Result<(), No> {
-        if is_guest(who) || who == whom {
+        if on && who == whom {
             return Err("forbidden");
         }
-        if on {
+        if on && whom != NOBODY {
             self.blocks.insert((who, whom));
-        } else {
-            self.blocks.remove(&(who, whom));
+        } else if !self.blocks.remove(&(who, whom)) {
+            return Err("no_such_user");
         }
         Ok(())
     }

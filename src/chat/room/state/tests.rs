@@ -11,7 +11,7 @@ fn name(user: i64) -> String {
 /// Somebody who asks, by the number of the name.
 fn asker(user: i64) -> Asker<'static> {
     let skeleton = Box::leak(skeleton_of(&name(user)).into_boxed_str());
-    Asker { id: UserId(user), skeleton, role: ServerRole::User, now: NOW }
+    Asker { id: UserId(user), skeleton, role: ServerRole::User, barred: false, now: NOW }
 }
 
 fn admin(user: i64) -> Asker<'static> {
