@@ -365,11 +365,8 @@ impl State {
         match change {
             // Nobody is asked in who is in, or who is kept out.
             MemberChange::Invite => {
-                if member.is_some() || holds(&self.bans) {
-                    Err(Code::Forbidden.into())
-                } else {
-                    Ok(())
-                }
+                let banned = holds(&self.bans);
+                if member.is_some() || banned { Err(Code::Forbidden.into()) } else { Ok(()) }
             }
             MemberChange::Role => {
                 let Some(member) = member else { return Err(Code::NoSuchUser.into()) };
@@ -569,6 +566,8 @@ impl State {
     /// A guest, who is online, becomes a member; sees what comes from `joined` on, where that matters. True if it was none.
     pub(crate) fn add_guest(&mut self, user: UserId, name: Arc<str>, joined: Seq) -> bool {
         let member = Member { role: RoomRole::Member, guest: Some(name), joined: Some(joined), online: true };
+        // An invitation lets in once.
+        self.invited.remove(&user);
         !self.members.contains_key(&user) && self.set(user, Some(member)).is_none()
     }
 

@@ -184,8 +184,7 @@ impl Model {
     }
 
     fn closed(&self, who: usize, level: &str) -> Result<(), No> {
-        let closed = LEVELS[..=self.level].contains(&level);
-        if closed && who != ADMIN { Err("forbidden") } else { Ok(()) }
+        if who != ADMIN && LEVELS[..=self.level].contains(&level) { Err("forbidden") } else { Ok(()) }
     }
 
     /// A room that somebody can see and is not banned from.
@@ -236,6 +235,7 @@ impl Model {
         }
         self.closed(who, "members_only")?;
         let room = self.room(who, room)?;
+        room.invited.remove(&who);
         if is_guest(who) {
             room.members.insert(who, (MEMBER, room.head + 1));
             return Ok(());
@@ -246,7 +246,6 @@ impl Model {
             room.heir = None;
         }
         room.members.insert(who, (role, joined));
-        room.invited.remove(&who);
         Ok(())
     }
 
@@ -280,18 +279,18 @@ impl Model {
             Deed::Join { room } => self.add(who, *room).map(|()| None),
             Deed::Resume { room } => {
                 if is_guest(who) {
-                    self.add(who, *room)?
+                    self.add(who, *room)?;
                 } else {
-                    drop(self.my_room(who, *room)?)
+                    self.my_room(who, *room)?;
                 }
                 Ok(None)
             }
             Deed::Leave { room } => {
                 let room = self.my_room(who, *room)?;
                 if is_guest(who) {
-                    drop(room.members.remove(&who))
+                    room.members.remove(&who);
                 } else {
-                    drop(room.remove(who))
+                    room.remove(who);
                 }
                 Ok(None)
             }
@@ -333,17 +332,27 @@ impl Model {
             }
             Deed::Look { room, verb } => {
                 match LOOKS[*verb] {
-                    "room" => drop(self.room(who, *room)?),
+                    "room" => {
+                        self.room(who, *room)?;
+                    }
                     "names" => {
                         let open = self.room(who, *room)?.kind != "private";
                         if !open {
                             self.kept_room(who, *room)?;
                         }
                     }
-                    "bans" | "acts" => drop(self.ruled_room(who, *room, MODERATOR)?),
-                    "read" => drop(self.my_room(who, *room)?),
-                    "typing" => drop(self.open_room(who, *room)?),
-                    _ => drop(self.readable(who, *room)?),
+                    "bans" | "acts" => {
+                        self.ruled_room(who, *room, MODERATOR)?;
+                    }
+                    "read" => {
+                        self.my_room(who, *room)?;
+                    }
+                    "typing" => {
+                        self.open_room(who, *room)?;
+                    }
+                    _ => {
+                        self.readable(who, *room)?;
+                    }
                 }
                 Ok(None)
             }
@@ -447,7 +456,7 @@ impl Model {
                     return Err("forbidden");
                 }
                 self.level = *level;
-                if LEVELS[*level] == "members_only" || LEVELS[*level] == "read_only" {
+                if LEVELS[..=*level].contains(&"no_guests") {
                     self.guests_are_out = true;
                     for room in self.rooms.values_mut() {
                         room.members.retain(|who, _| !is_guest(*who));
@@ -482,13 +491,13 @@ impl Model {
     }
 
     fn block(&mut self, who: usize, whom: usize, on: bool) -> Result<(), No> {
-        if is_guest(who) || who == whom {
+        if on && who == whom {
             return Err("forbidden");
         }
-        if on {
+        if on && whom != NOBODY {
             self.blocks.insert((who, whom));
-        } else {
-            self.blocks.remove(&(who, whom));
+        } else if !self.blocks.remove(&(who, whom)) {
+            return Err("no_such_user");
         }
         Ok(())
     }
