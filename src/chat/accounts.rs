@@ -1,7 +1,7 @@
 //! What the operator does about accounts, without a session: the rules are the same, but nobody asks for permission.
 
 use crate::chat::password::Passwords;
-use crate::chat::requests::account::{delete_account, user_of};
+use crate::chat::requests::account::{claim, delete_account, user_of};
 use crate::chat::requests::admin;
 use crate::chat::service::Chat;
 use crate::chat::session::{Farewell, unavailable};
@@ -33,7 +33,7 @@ impl Chat {
     pub async fn add_account(&self, name: &str, password: &Secret) -> Result<(), Refusal> {
         let name = self.parse_name(name)?;
         let skeleton = name.skeleton();
-        let _claim = self.online.claim(skeleton.clone(), std::time::Instant::now())?;
+        let _claim = claim(self, &name).await?;
         let password_hash = self.passwords.hash(Passwords::check(password, &name)?).await?;
         let time = self.clock.now();
         let new = NewAccount { name, skeleton: skeleton.into(), password_hash, invitation: None, time };

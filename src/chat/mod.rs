@@ -5,6 +5,7 @@
 
 mod accounts;
 mod flood;
+mod floods;
 mod follow;
 mod guest_token;
 mod limits;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::chat::flood::Bucket;
+use crate::chat::floods::Floods;
 use crate::chat::room::{Asker, Room};
 use crate::chat::session::Session;
 use crate::model::{Line, RoomId, Seq, ServerRole, Time, User, UserId, Username};
@@ -36,6 +36,8 @@ pub(crate) struct Person {
     flood: Arc<Mutex<Floods>>,
     /// What all names have in common that look like this one.
     pub(crate) skeleton: Box<str>,
+    /// The look of the name as it is written, where that is not the skeleton.
+    look: Option<Box<str>>,
     here: Mutex<Here>,
 }
 
@@ -46,21 +48,6 @@ pub(crate) struct Status {
     pub(crate) away: bool,
     /// What there is to say about that.
     pub(crate) text: Option<Line>,
-}
-
-/// What a user has left of what it may send.
-#[derive(Default)]
-pub(crate) struct Floods {
-    /// For what is said.
-    pub(crate) talk: Bucket,
-    /// For everything else.
-    pub(crate) other: Bucket,
-    /// For asking whether something was said before.
-    pub(crate) lookups: Bucket,
-    /// For rooms that are made.
-    pub(crate) creations: Bucket,
-    /// For what reaches somebody who has not asked for it: direct conversations that are begun, invitations, reports.
-    pub(crate) approaches: Bucket,
 }
 
 #[derive(Default)]
@@ -86,7 +73,8 @@ impl Person {
     /// Somebody who is about to come online.
     fn new(user: User, skeleton: Box<str>, flood: Arc<Mutex<Floods>>) -> Person {
         let admin = AtomicBool::new(user.role == ServerRole::Admin);
-        Person { user, admin, barred: AtomicBool::new(false), skeleton, flood, here: Mutex::default() }
+        let look = Some(user.name.look().into_boxed_str()).filter(|look| **look != *skeleton);
+        Person { user, admin, barred: AtomicBool::new(false), skeleton, look, flood, here: Mutex::default() }
     }
 
     /// The role on the server, as it is now.
@@ -208,11 +196,9 @@ impl Person {
     }
 }
 
-/// Whether nothing of it is spent, so that it need not be remembered.
+/// Whether nothing of it is spent.
 fn is_full(floods: &Mutex<Floods>, now: Instant) -> bool {
-    let floods = floods.lock().unwrap_or_else(PoisonError::into_inner);
-    let buckets = [floods.talk, floods.other, floods.lookups, floods.creations, floods.approaches];
-    buckets.iter().all(|bucket| bucket.is_full(now))
+    floods.lock().unwrap_or_else(PoisonError::into_inner).is_full(now)
 }
 
 /// Everybody who is online.
@@ -224,6 +210,8 @@ pub(crate) struct Online {
 #[derive(Default)]
 struct Table {
     holders: HashMap<Box<str>, Holder>,
+    /// How many of those who are here have a look that is not their skeleton, by that look.
+    looks: HashMap<Box<str>, u32>,
     /// Everybody who is here, and guests who may come back.
     by_id: HashMap<UserId, Arc<Person>>,
     /// Guests who cannot come back any more, until somebody has tidied up after them.
@@ -263,17 +251,20 @@ pub(crate) enum Return {
 }
 
 impl Online {
-    /// Claims a name for a newcomer.
+    /// Claims a name for a newcomer, with the look of it as it is written.
     ///
     /// # Errors
     /// `name_taken`
-    pub(crate) fn claim(&self, skeleton: String, now: Instant) -> Result<Claim<'_>, Code> {
+    pub(crate) fn claim(&self, skeleton: String, look: &str, now: Instant) -> Result<Claim<'_>, Code> {
         let mut table = self.table();
         table.forget_departed(now);
         let skeleton = skeleton.into_boxed_str();
-        match table.holders.get(&skeleton) {
-            None | Some(Holder::Departed(..)) => {}
-            Some(Holder::Claimed | Holder::Here(_)) => return Err(Code::NameTaken),
+        let in_use = |look: &str| {
+            let held = matches!(table.holders.get(look), Some(Holder::Claimed | Holder::Here(_)));
+            held || table.looks.contains_key(look)
+        };
+        if in_use(&skeleton) || in_use(look) {
+            return Err(Code::NameTaken);
         }
         let displaced = table.holders.insert(skeleton.clone(), Holder::Claimed);
         Ok(Claim { online: self, skeleton: Some(skeleton), displaced })
@@ -308,7 +299,7 @@ impl Online {
         let person = Arc::new(Person::new(user, skeleton.clone(), flood));
         person.here().sessions.push(Arc::downgrade(session));
         table.by_id.insert(person.user.id, Arc::clone(&person));
-        if let Some(Holder::Departed(guest, _)) = table.holders.insert(skeleton, Holder::Here(Arc::clone(&person))) {
+        if let Some(Holder::Departed(guest, _)) = table.seat(&person) {
             table.end(guest.user.id);
         }
         Ok(person)
@@ -325,7 +316,7 @@ impl Online {
             Some(Holder::Here(_) | Holder::Departed(..)) => return Return::TooLate,
         };
         let old = mem::replace(&mut person.here().sessions, vec![Arc::downgrade(session)]);
-        table.holders.insert(skeleton.into(), Holder::Here(Arc::clone(&person)));
+        table.seat(&person);
         table.by_id.insert(id, Arc::clone(&person));
         person.set_barred(false);
         Return::Back(person, old.iter().filter_map(Weak::upgrade).collect())
@@ -345,6 +336,7 @@ impl Online {
             Some(Holder::Here(known)) if Arc::ptr_eq(known, person) => {}
             _ => return false,
         }
+        table.unseat(person);
         if person.user.is_guest() {
             let until = now + GUEST_RETURN;
             table.holders.insert(person.skeleton.clone(), Holder::Departed(Arc::clone(person), until));
@@ -412,6 +404,27 @@ impl Online {
 }
 
 impl Table {
+    /// Somebody is here. Gives what was known of the name before.
+    fn seat(&mut self, person: &Arc<Person>) -> Option<Holder> {
+        let before = self.holders.insert(person.skeleton.clone(), Holder::Here(Arc::clone(person)));
+        if let Some(Holder::Here(known)) = &before {
+            self.unseat(known);
+        }
+        if let Some(look) = &person.look {
+            *self.looks.entry(look.clone()).or_default() += 1;
+        }
+        before
+    }
+
+    /// Somebody who was here is about to be gone.
+    fn unseat(&mut self, person: &Person) {
+        let Some(look) = &person.look else { return };
+        match self.looks.get_mut(look) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(self.looks.remove(look)),
+        }
+    }
+
     fn forget_departed(&mut self, now: Instant) {
         while self.departed.front().is_some_and(|(until, _)| *until <= now || self.departed.len() > MOST_DEPARTED) {
             let Some((until, person)) = self.departed.pop_front() else { return };
@@ -458,7 +471,7 @@ impl Claim<'_> {
         if let Some(Holder::Departed(guest, _)) = self.displaced.take() {
             table.end(guest.user.id);
         }
-        table.holders.insert(skeleton, Holder::Here(Arc::clone(&person)));
+        table.seat(&person);
         person
     }
 }

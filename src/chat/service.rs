@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 use crate::chat::flood::Rate;
+use crate::chat::floods::Gone;
 use crate::chat::limits::Options;
 use crate::chat::online::{Online, Person, Status};
 use crate::chat::password::Passwords;
@@ -16,7 +17,7 @@ use crate::chat::room::Room;
 use crate::chat::rooms::Rooms;
 use crate::chat::session::{Origin, Session, unavailable};
 use crate::chat::standing::Standing;
-use crate::chat::throttle::{Attempts, Registrations};
+use crate::chat::throttle::{Attempts, ByOrigin};
 use crate::model::{Clock, Epoch, Line, RoomKind, RoomName, RoomRole, Seq, Settings, UserId};
 use crate::protocol::{Hint, Refusal};
 use crate::store::{Act, Change, Created, Done, NewRoom, Side, Store, StoreError, StoredRoom, Write};
@@ -37,7 +38,12 @@ pub struct Chat {
     pub(super) online: Online,
     pub(super) passwords: Passwords,
     pub(super) attempts: Attempts,
-    pub(super) registrations: Registrations,
+    /// Accounts that are made.
+    pub(super) registrations: ByOrigin,
+    /// Rooms that guests make.
+    pub(super) guest_rooms: ByOrigin,
+    /// What guests who are gone had left of what they may send.
+    pub(super) gone: Gone,
     pub(super) standing: Standing,
     /// There is something to tidy up.
     pub(super) upkeep: Notify,
@@ -66,7 +72,9 @@ impl Chat {
             online: Online::default(),
             passwords: Passwords::new(),
             attempts: Attempts::default(),
-            registrations: Registrations::default(),
+            registrations: ByOrigin::default(),
+            guest_rooms: ByOrigin::default(),
+            gone: Gone::default(),
             standing: Standing::default(),
             upkeep: Notify::new(),
             started: Instant::now(),
@@ -288,6 +296,21 @@ impl Chat {
     /// How fast messages may be sent.
     pub(super) fn talk_rate(&self) -> Rate {
         Rate::per_second(self.options.limits.messages_per_second, self.options.limits.message_burst)
+    }
+
+    /// How fast rooms, and who is in them, may be changed: each change is an entry too, but there may be many at once, as
+    /// where somebody joins all rooms or puts a crowd out.
+    pub(super) fn change_rate(&self) -> Rate {
+        let Rate { tokens, burst, .. } = self.talk_rate();
+        Rate::per_second(tokens, burst.saturating_mul(OTHERS_PER_MESSAGE))
+    }
+
+    /// Takes one of the changes that a user may make.
+    ///
+    /// # Errors
+    /// `rate_limited`
+    pub(super) fn spend_change(&self, person: &Person) -> Result<(), Refusal> {
+        person.floods().changes.take(self.change_rate(), Instant::now()).map_err(Refusal::rate_limited)
     }
 
     /// How fast everything else may be asked.

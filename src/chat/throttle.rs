@@ -37,9 +37,9 @@ pub(crate) struct Attempts {
     by_account: Mutex<HashMap<(Box<str>, Origin), Row>>,
 }
 
-/// Counts accounts that were made.
+/// Counts what is done from each address, whoever does it there.
 #[derive(Default)]
-pub(crate) struct Registrations {
+pub(crate) struct ByOrigin {
     by_origin: Mutex<HashMap<Origin, Bucket>>,
 }
 
@@ -84,12 +84,12 @@ impl Attempts {
     }
 }
 
-impl Registrations {
-    /// Takes one of the accounts that may be made from there.
+impl ByOrigin {
+    /// Takes one of what may be done from there.
     ///
     /// # Errors
     /// How long to wait.
-    pub(crate) fn take(&self, origin: Origin, per_hour: u32, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&self, origin: Origin, rate: Rate, now: Instant) -> Result<(), Duration> {
         let mut buckets = lock(&self.by_origin);
         if buckets.len() >= MOST_REMEMBERED {
             buckets.retain(|_, bucket| !bucket.is_full(now));
@@ -98,7 +98,7 @@ impl Registrations {
             // So many addresses at once are a botnet, against which counting by address does nothing anyway.
             buckets.clear();
         }
-        buckets.entry(origin).or_default().take(Rate::per_hour(per_hour), now)
+        buckets.entry(origin).or_default().take(rate, now)
     }
 }
 

@@ -78,7 +78,7 @@ impl Username {
         };
         let username = Username::new(name, folded);
         #[cfg(feature = "server")]
-        if RESERVED.iter().any(|word| skeleton(word) == username.skeleton()) {
+        if RESERVED.iter().map(|word| skeleton(word)).any(|word| word == username.skeleton() || word == username.look()) {
             return Err(NameError::Reserved);
         }
         #[cfg(not(feature = "server"))]
@@ -119,12 +119,19 @@ impl Username {
     pub fn skeleton(&self) -> String {
         skeleton(&self.folded)
     }
+
+    /// The skeleton of the name as its owner writes it. It is another one where a capital letter looks like something that
+    /// its small letter does not look like, as `I` like `l`.
+    #[cfg(feature = "server")]
+    pub fn look(&self) -> String {
+        skeleton(&self.shown)
+    }
 }
 
-/// The skeleton of a folded name. Folded again, for some characters look like a capital letter (`0` like `O`).
+/// The skeleton of a name. Folded afterwards, for some characters look like a capital letter (`0` like `O`).
 #[cfg(feature = "server")]
-fn skeleton(folded: &str) -> String {
-    unicode_security::confusable_detection::skeleton(folded).flat_map(char::to_lowercase).collect()
+fn skeleton(name: &str) -> String {
+    unicode_security::confusable_detection::skeleton(name).flat_map(char::to_lowercase).collect()
 }
 
 /// Combining marks, which scripts beyond Latin need inside their words.
@@ -287,7 +294,7 @@ mod tests {
 
     #[test]
     fn reserved_names_and_their_look_alikes_are_refused() {
-        for name in ["server", "SERVER", "Admin", "adrnin", "a11", "everyone"] {
+        for name in ["server", "SERVER", "Admin", "adrnin", "a11", "aIl", "AII", "everyone"] {
             assert_eq!(ascii(name), Err(NameError::Reserved), "{name:?}");
         }
     }
@@ -299,6 +306,10 @@ mod tests {
         assert_eq!(skeleton("Alice"), skeleton("ALICE"));
         assert_eq!(skeleton("modern"), skeleton("rnodern"));
         assert_ne!(skeleton("alice"), skeleton("bob"));
+        let look = |name| ascii(name).unwrap().look();
+        assert_eq!((look("aIice"), look("Ian")), (skeleton("alice"), skeleton("lan")));
+        assert_eq!(look("Alice"), skeleton("alice"));
+        assert_ne!(look("aiice"), skeleton("alice"));
         for name in ["a\u{200b}b", "a b", "\u{202e}a", "a\u{301}\u{200d}", "👋"] {
             assert!(Username::parse(name, NameRule::Unicode).is_err(), "{name:?}");
         }

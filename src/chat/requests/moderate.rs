@@ -55,6 +55,7 @@ pub(super) async fn moderate(session: &Arc<Session>, person: &Arc<Person>, asked
         }
         person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)?;
     }
+    chat.spend_change(person)?;
     let until = for_s.map(|seconds| after(chat.clock.now(), seconds));
     let body = Body::Member { user: Arc::clone(&target.name), user_id: target.user, change, role, reason, until };
     let act = chat.act(person, change.as_str(), Some(&room), &target.name, &described(&body));

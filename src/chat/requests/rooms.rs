@@ -14,7 +14,7 @@ use crate::chat::requests::{Fitting, MOST_LINES, bad_text, direct, moderate, see
 use crate::chat::room::{self, Room, State};
 use crate::chat::session::{Session, Waiter, unavailable};
 use crate::model::{
-    Body, Entry, Level, Line, MemberChange, RoomChange, RoomKind, RoomName, RoomRole, Seq, ServerRole, User, Username,
+    Body, Entry, Level, Line, MemberChange, RoomChange, RoomKind, RoomName, Seq, ServerRole, User, Username,
 };
 use crate::protocol::request::{Since, Start};
 use crate::protocol::response::{Joined, NameLine, Resumed, RoomIs, RoomLine};
@@ -70,14 +70,20 @@ pub(super) async fn create(
     let Some(_claim) = chat.rooms.claim(name) else { return Err(Code::RoomExists.into()) };
     let topic = Line::parse(topic).map_err(|error| bad_text(error).about("topic"))?;
     let limits = &chat.options.limits;
-    let owns = |room: &Arc<Room>| room.ledger().state.role(user.id) == Some(RoomRole::Owner);
+    let owns = |room: &Arc<Room>| room.ledger().state.is_owned_by(user.id);
     if limits.rooms_per_user > 0
-        && person.rooms().iter().filter(|room| owns(room)).count() >= limits.rooms_per_user as usize
+        && chat.rooms.behind("").iter().filter(|room| owns(room)).count() >= limits.rooms_per_user as usize
     {
         return Err(Code::Forbidden.into());
     }
     let rate = Rate::per_hour(limits.room_creations_per_hour);
     person.floods().creations.take(rate, Instant::now()).map_err(Refusal::rate_limited)?;
+    if let (true, Some(origin)) = (user.is_guest(), session.counted()) {
+        // Nobody owns them, and the next guest from there may be the same one under another name.
+        let rate = Rate::per_day(limits.rooms_per_user);
+        chat.guest_rooms.take(origin, rate, Instant::now()).map_err(Refusal::rate_limited)?;
+    }
+    chat.spend_change(person)?;
     let owner = (!user.is_guest()).then_some(user.id);
     let new = NewRoom { name: name.clone(), topic: topic.as_str().into(), owner, ..chat.new_room(kind) };
     match chat.create(new).await.map_err(|error| unavailable(&error))? {
@@ -120,6 +126,7 @@ pub(super) async fn settings(
     }
     let may = |state: &State| state.may_rule(person.asks(chat.clock.now())).map(|()| false);
     may(&room.ledger().state)?;
+    chat.spend_change(person)?;
     let mut claim = None;
     if let Some(new) = change.name.clone() {
         let old = room.name();
@@ -171,6 +178,7 @@ pub(super) async fn delete(session: &Arc<Session>, person: &Arc<Person>, name: &
     if chat.options.default_rooms.contains(&room.name()) {
         return Err(Code::Forbidden.into());
     }
+    chat.spend_change(person)?;
     let act = chat.act(person, "delete_room", Some(&room), room.name().as_str(), "");
     session.hold(&room);
     erase(chat, &room, Some(act)).await?;
@@ -270,6 +278,8 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
         session.chat.tell_presence(&room, person, false);
         person.remove_room(room.id);
     } else {
+        room.ledger().state.role(user.id).ok_or(Code::NotAMember)?;
+        session.chat.spend_change(person)?;
         session.hold(&room);
         part(&session.chat, user, &room).await?;
     }
@@ -384,6 +394,7 @@ pub(super) async fn become_member(
         add_guest(session, person, room);
         return Ok(());
     }
+    chat.spend_change(person)?;
     let mut is_member = false;
     let may_join = |state: &State| {
         is_member = state.role(user.id).is_some();

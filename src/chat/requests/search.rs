@@ -17,8 +17,14 @@ use crate::store::{Most, Search};
 /// Finds messages in a room, or in all rooms that the user may read: those that everybody may read, and its own.
 pub(super) async fn search(chat: &Chat, person: &Person, asked: SearchFor) -> Answer {
     let wrong = |field| Refusal::bad_request(field);
+    // As in a text: what nobody can have said is not looked for.
+    if asked.query.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        return Err(wrong("query"));
+    }
     let mut query = Query::parse(&asked.query).map_err(|_| wrong("query"))?;
     if let Some(from) = asked.from {
+        // What all names have in common; it may be nobody's.
+        RoomName::parse(&format!("@{from}")).map_err(|_| Refusal::from(Code::BadName).about("from"))?;
         query.from = Some(from.into());
     }
     let room = match (asked.room, &query.room) {

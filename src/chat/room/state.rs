@@ -139,6 +139,11 @@ impl State {
         self.members.get(&user).map(|member| member.role)
     }
 
+    /// Whether an account owns the room, or would again if it came back.
+    pub(crate) fn is_owned_by(&self, user: UserId) -> bool {
+        self.heir == Some(user) || self.role(user) == Some(RoomRole::Owner)
+    }
+
     /// How many members there are.
     pub(crate) fn members(&self) -> u64 {
         self.members.len() as u64

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::chat::Chat;
 use crate::chat::guest_token::{GuestToken, guest_token};
 use crate::chat::online::{GUEST_RETURN, Person, Return};
-use crate::chat::requests::account::Attempt;
+use crate::chat::requests::account::{Attempt, claim};
 use crate::chat::requests::history::MOST_BYTES;
 use crate::chat::requests::{Fitting, rooms, seen};
 use crate::chat::room::Room;
@@ -147,12 +147,8 @@ pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<()
 
 async fn as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
-    let skeleton = name.skeleton();
-    admits_guest(session, &skeleton)?;
-    let claim = chat.online.claim(skeleton.clone(), Instant::now())?;
-    if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
-        return Err(Code::NameTaken.into());
-    }
+    admits_guest(session, &name.skeleton())?;
+    let claim = claim(chat, &name).await?;
     let GuestToken { token, id } = guest_token(chat, &name)?;
     let person = claim.enter(User { id, name, role: ServerRole::User }, session, session.floods());
     come_in(session, &person)?;
@@ -273,10 +269,7 @@ async fn as_returning_guest(session: &Arc<Session>, name: Username, token: &Secr
         }
         // Of an earlier run of the server, which has forgotten its guests, but not their postings.
         Return::Unknown if chat.is_young(GUEST_RETURN) => {
-            let claim = chat.online.claim(skeleton.clone(), Instant::now())?;
-            if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
-                return Err(Code::NameTaken.into());
-            }
+            let claim = claim(chat, &name).await?;
             claim.enter(User { id, name, role: ServerRole::User }, session, session.floods())
         }
         Return::Taken => return Err(Code::NameTaken.into()),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::chat::flood::Rate;
 use crate::chat::limits::Registration;
 use crate::chat::password::Passwords;
-use crate::chat::requests::account::Attempt;
+use crate::chat::requests::account::{Attempt, claim};
 use crate::chat::requests::account::login::{come_in, logged_in, newcomer};
 use crate::chat::secret;
 use crate::chat::session::{Session, unavailable};
@@ -25,14 +26,11 @@ pub(in crate::chat::requests) async fn register(
     let invitation = may_register(session, &name, invite).await?;
     let skeleton = name.skeleton();
     chat.standing.admits_name(&skeleton, chat.clock.now())?;
-    let claim = chat.online.claim(skeleton.clone(), Instant::now())?;
-    if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
-        return Err(Code::NameTaken.into());
-    }
+    let claim = claim(chat, &name).await?;
     let password = Passwords::check(password, &name)?;
     if let Some(origin) = session.counted() {
         let per_hour = chat.options.limits.registrations_per_hour;
-        chat.registrations.take(origin, per_hour, Instant::now()).map_err(Refusal::rate_limited)?;
+        chat.registrations.take(origin, Rate::per_hour(per_hour), Instant::now()).map_err(Refusal::rate_limited)?;
     }
     let password_hash = chat.passwords.hash(password).await?;
     let time = chat.clock.now();
