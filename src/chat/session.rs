@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 use crate::chat::flood::Bucket;
-use crate::chat::follow::Follow;
 use crate::chat::floods::Floods;
+use crate::chat::follow::Follow;
 use crate::chat::online::Person;
 use crate::chat::outbox::{Answered, MOST_WAITING, Outbox, Ticket};
 use crate::chat::requests;

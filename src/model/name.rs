@@ -78,7 +78,8 @@ impl Username {
         };
         let username = Username::new(name, folded);
         #[cfg(feature = "server")]
-        if RESERVED.iter().map(|word| skeleton(word)).any(|word| word == username.skeleton() || word == username.look()) {
+        if RESERVED.iter().map(|word| skeleton(word)).any(|word| word == username.skeleton() || word == username.look())
+        {
             return Err(NameError::Reserved);
         }
         #[cfg(not(feature = "server"))]

@@ -2,6 +2,7 @@
 //!
 //! One binary, a module for each behaviour; `support` is the small language that they are written in.
 
+mod abuse;
 mod accounts;
 mod course;
 mod docs;
@@ -18,9 +19,11 @@ mod posting;
 mod rights;
 mod rooms;
 mod rules;
+mod secrets;
 mod slow_reader;
 mod startup;
 mod support;
 mod talking;
 mod terminal;
+mod text;
 mod transcripts;

@@ -441,9 +441,10 @@ fn the_rules_are_those_of_a_naive_model() {
     let world = std::cell::RefCell::new(runtime.block_on(World::new()));
     let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
     println!("seed: {:?} (PROPTEST_RNG_SEED chooses one)", config.rng_seed);
-    let outcome = TestRunner::new(config).run(&(beginning(), proptest::collection::vec(step(), 1..60)), |(beginning, steps)| {
-        runtime.block_on(play(&mut world.borrow_mut(), &[beginning, steps].concat()))
-    });
+    let outcome = TestRunner::new(config)
+        .run(&(beginning(), proptest::collection::vec(step(), 1..60)), |(beginning, steps)| {
+            runtime.block_on(play(&mut world.borrow_mut(), &[beginning, steps].concat()))
+        });
     if let Err(error) = outcome {
         panic!("{error}");
     }

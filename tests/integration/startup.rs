@@ -349,19 +349,22 @@ async fn it_runs_with_standard_output_closed() {
 #[tokio::test]
 async fn what_it_keeps_is_nobody_elses_business() {
     let place = Place::new();
-    let daemon = started(place.shell("umask 000; exec \"$0\" --data-dir d --listen 127.0.0.1:0")).await;
+    fs::write(place.path("snakk.toml"), "[log]\ndirectory = \"log\"\n").unwrap();
+    let start = "umask 000; exec \"$0\" --config snakk.toml --data-dir d --listen 127.0.0.1:0";
+    let daemon = started(place.shell(start)).await;
     let mut ann = daemon.native("ann").await;
     ann.join("lobby").await;
     ann.say("lobby", "private").await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&place.path("d")), 0o700);
     let mut seen = 0;
-    for entry in fs::read_dir(place.path("d")).unwrap() {
+    let folders = ["d", "d/log"].map(|folder| fs::read_dir(place.path(folder)).unwrap());
+    for entry in folders.into_iter().flatten() {
         let path = entry.unwrap().path();
         assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
         seen += 1;
     }
-    assert!(seen >= 2, "a database and its log");
+    assert!(seen >= 4, "a database and its log, and a folder with a log file");
     stop(daemon).await;
 }
 

@@ -82,6 +82,8 @@ fn unhurried(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGua
 /// Log files in a directory that only we can read. They are called `snakkd.2026-01-31.log`.
 fn files(log: &LogSection, directory: &Path) -> Result<rolling::RollingFileAppender, Box<dyn std::error::Error>> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    // The appender leaves the mode of its files to the umask.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let rotation = match log.rotation {
         Rotation::Daily => rolling::Rotation::DAILY,
         Rotation::Hourly => rolling::Rotation::HOURLY,

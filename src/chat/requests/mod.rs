@@ -127,7 +127,9 @@ pub(super) fn handle(session: &Arc<Session>, ask: Ask) -> Asking {
         if session.settled().await == Next::Stop {
             return Next::Stop;
         }
-        let answer = in_order(&session, person, request).await;
+        // Somebody may have ended the session meanwhile.
+        let is_here = person.as_ref().is_none_or(|person| session.is_of(person));
+        let answer = if is_here { in_order(&session, person, request).await } else { Err(Code::NotLoggedIn.into()) };
         session.answer(tag, answer);
         Next::Ask
     }))

@@ -67,8 +67,8 @@ pub(super) async fn create(
         return Err(Code::Forbidden.into());
     }
     chat.standing.open_below(Level::MembersOnly, person)?;
-    let Some(_claim) = chat.rooms.claim(name) else { return Err(Code::RoomExists.into()) };
     let topic = Line::parse(topic).map_err(|error| bad_text(error).about("topic"))?;
+    let Some(_claim) = chat.rooms.claim(name) else { return Err(Code::RoomExists.into()) };
     let limits = &chat.options.limits;
     let owns = |room: &Arc<Room>| room.ledger().state.is_owned_by(user.id);
     if limits.rooms_per_user > 0

@@ -210,8 +210,12 @@ fn check(chat: &Chat, person: &Person, room: &Room, rule: Rule) -> Result<(), Re
     }
 }
 
-fn queue(session: &Arc<Session>, person: &Person, tag: Tag, checked: Checked, place: Place) {
+fn queue(session: &Arc<Session>, person: &Arc<Person>, tag: Tag, checked: Checked, place: Place) {
     let chat = &session.chat;
+    if !session.is_of(person) {
+        // Somebody has ended the session while it waited for a place.
+        return session.answer(tag, Err(Code::NotLoggedIn.into()));
+    }
     let Checked { room, rule, body, nonce } = checked;
     let posting = if rule == Rule::Say { Posting::Message } else { Posting::Change };
     let called = match &body {

@@ -15,6 +15,7 @@ pub(crate) mod daemon;
 pub(crate) mod json;
 pub(crate) mod people;
 pub(crate) mod person;
+pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod transcript;
 pub(crate) mod wire;

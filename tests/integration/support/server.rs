@@ -61,6 +61,11 @@ impl Setup {
         self
     }
 
+    /// Where its data is, if it has been running.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.dir.as_ref().expect("it has been running").path()
+    }
+
     /// Listens at another port as well, as the changed section says.
     pub(crate) fn listening(self, change: impl FnOnce(&mut ListenerSection)) -> Setup {
         self.with(|config| {

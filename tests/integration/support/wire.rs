@@ -163,6 +163,13 @@ impl Wire {
         async move { self.object(at, "anything", false).await }
     }
 
+    /// Waits for the next object, whatever it is, presence too.
+    #[track_caller]
+    pub(crate) fn next_of_all(&mut self) -> impl Future<Output = Value> {
+        let at = Location::caller();
+        async move { self.object(at, "anything", true).await }
+    }
+
     /// Waits until the server closes. Nothing but presence may come before.
     #[track_caller]
     pub(crate) fn expect_close(&mut self) -> impl Future<Output = ()> {
@@ -176,6 +183,13 @@ impl Wire {
                 }
             }
         }
+    }
+
+    /// Waits until the server has closed, whatever comes before.
+    #[track_caller]
+    pub(crate) fn expect_gone(&mut self) -> impl Future<Output = ()> {
+        let rest = self.rest();
+        async move { drop(rest.await) }
     }
 
     /// Everything until the server closes.
