@@ -7,16 +7,15 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use snakk::model::ServerRole;
 
+use crate::support::daemon::FREE;
 use crate::support::requests::{keys, whole, with};
 use crate::support::server::{PASSWORD, hello};
 use crate::support::{Daemon, Wire, daemon, people, server};
 
 /// A daemon that logs everything that there is to log, in that form, with an admin called ada.
 async fn talkative(format: &str) -> Daemon {
-    let config = format!(
-        "{}[log]\nlevel = \"trace\"\nformat = \"{format}\"\n[accounts]\nregistration = \"invite\"\n",
-        crate::support::daemon::FREE
-    );
+    let config =
+        format!("{}[log]\nlevel = \"trace\"\nformat = \"{format}\"\n[accounts]\nregistration = \"invite\"\n", FREE);
     let setup = daemon().config(&config);
     std::fs::create_dir(setup.data_dir()).expect("a new folder");
     people::seed(&setup.data_dir().join("snakk.db"), &[("ada", ServerRole::Admin)]).await;
