@@ -189,7 +189,8 @@ impl Standing {
 
     /// Lets nobody log in to an account that is about to be deleted. None where somebody else is about to do that.
     pub(crate) fn close(&self, user: UserId) -> Option<Closing<'_>> {
-        self.table_mut().closing.insert(user).then_some(Closing { standing: self, user })
+        // Made only where it is new: dropping one takes the mark, and the lock, again.
+        self.table_mut().closing.insert(user).then(|| Closing { standing: self, user })
     }
 
     /// Whether an account is being deleted.
