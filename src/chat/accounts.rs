@@ -95,7 +95,8 @@ impl Chat {
             let after = lines.last().map_or("", |line| line.username.folded()).to_owned();
             let page = self.store.accounts(&after, PAGE).await.map_err(|error| unavailable(&error))?;
             let is_last = page.len() < PAGE;
-            let line = |account: Account| AccountLine { username: account.name, role: account.role, seen: account.seen };
+            let line =
+                |account: Account| AccountLine { username: account.name, role: account.role, seen: account.seen };
             lines.extend(page.into_iter().map(line));
             if is_last {
                 return Ok(lines);

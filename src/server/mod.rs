@@ -10,10 +10,10 @@ mod offline;
 mod options;
 mod running;
 
+pub use crate::chat::AccountLine;
 pub use crate::store::sqlite::OpenError;
 pub use builder::Builder;
 pub use data_dir::default_data_dir;
 pub use error::StartError;
-pub use crate::chat::AccountLine;
 pub use offline::{Missing, Offline};
 pub use running::{Server, Shutdown};

@@ -4,12 +4,14 @@
 
 mod accounts;
 mod course;
+mod deletion;
 mod docs;
 mod durability;
 mod edges;
 mod embed;
 mod framing;
 mod layers;
+mod levels;
 mod limits;
 mod load;
 mod native;
@@ -21,6 +23,9 @@ mod rules;
 mod slow_reader;
 mod startup;
 mod support;
+mod suspensions;
 mod talking;
 mod terminal;
+mod tokens;
 mod transcripts;
+mod users;

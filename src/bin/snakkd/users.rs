@@ -28,8 +28,7 @@ pub(crate) fn run(args: &Args, verb: &UserVerb) -> Result<(), Failure> {
     // An account may be the first thing that there is; the others are about what there is.
     let missing = if matches!(verb, UserVerb::Add { .. }) { Missing::Make } else { Missing::Refuse };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::new(exit::FAILURE, format!("cannot start the runtime: {error}")))?;
+    let runtime = runtime.map_err(|error| Failure::new(exit::FAILURE, format!("cannot start the runtime: {error}")))?;
     runtime.block_on(async {
         let data = Offline::open(&found.config, &data_dir, missing).await?;
         let done = act(&data, verb, password).await;
