@@ -85,9 +85,25 @@ mod tests {
     #[test]
     fn what_is_no_network_or_is_everybody_is_none() {
         let bad = [
-            "", "/", "/8", "192.0.2.7/", "192.0.2.7/0", "192.0.2.7/33", "192.0.2.7/+8", "192.0.2.7/08", "192.0.2",
-            "192.0.2.7/8/8", " 192.0.2.7", "::/0", "::1/129", "::1%eth0", "::ffff:192.0.2.7/96", "::ffff:192.0.2.7/64",
-            "example.org", "192.0.2.7/999", "[::1]",
+            "",
+            "/",
+            "/8",
+            "192.0.2.7/",
+            "192.0.2.7/0",
+            "192.0.2.7/33",
+            "192.0.2.7/+8",
+            "192.0.2.7/08",
+            "192.0.2",
+            "192.0.2.7/8/8",
+            " 192.0.2.7",
+            "::/0",
+            "::1/129",
+            "::1%eth0",
+            "::ffff:192.0.2.7/96",
+            "::ffff:192.0.2.7/64",
+            "example.org",
+            "192.0.2.7/999",
+            "[::1]",
         ];
         for text in bad {
             assert_eq!(Network::parse(text), None, "{text}");
@@ -96,9 +112,8 @@ mod tests {
 
     #[test]
     fn a_network_contains_the_addresses_that_begin_like_it() {
-        let contains = |network: &str, address: &str| {
-            Network::parse(network).unwrap().contains(address.parse().unwrap())
-        };
+        let contains =
+            |network: &str, address: &str| Network::parse(network).unwrap().contains(address.parse().unwrap());
         assert!(contains("192.0.2.0/24", "192.0.2.255") && !contains("192.0.2.0/24", "192.0.3.0"));
         assert!(contains("192.0.2.7", "::ffff:192.0.2.7") && !contains("192.0.2.7", "192.0.2.8"));
         assert!(contains("2001:db8::/32", "2001:db8:ffff::1") && !contains("2001:db8::/32", "2001:db9::1"));

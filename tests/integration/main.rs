@@ -4,18 +4,25 @@
 
 mod accounts;
 mod course;
+mod direct;
 mod docs;
 mod durability;
 mod edges;
 mod embed;
+mod erasure;
 mod framing;
+mod hints;
 mod layers;
 mod limits;
 mod load;
 mod native;
 mod plans;
 mod posting;
+mod reading;
+mod removal;
+mod retention;
 mod rooms;
+mod searching;
 mod slow_reader;
 mod startup;
 mod support;
