@@ -130,7 +130,7 @@ async fn sessions_that_follow_get_entries_and_the_others_get_a_hint() {
 #[tokio::test]
 async fn who_leaves_closes_it_until_something_is_added() {
     let server = server().await;
-    let (mut alice, mut bob) = following(&server).await;
+    let (_, mut bob) = following(&server).await;
     assert_eq!(bob.ask(json!({"request": "leave", "room": "@alice"})).await["room"], "@alice");
     assert_eq!(line(&server.hello("bob").await.login().await, "@alice"), None);
     assert!(line(&server.hello("alice").await.login().await, "@bob").is_some(), "alice has not closed it");
@@ -139,7 +139,7 @@ async fn who_leaves_closes_it_until_something_is_added() {
     let mut bob_later = server.hello("bob").await;
     let login = json!({"request": "login", "username": "bob", "password": "correct horse"});
     assert_eq!(line(&bob_later.ask(login).await, "@alice"), None, "that outlives a restart");
-    alice = server.account("alice").await;
+    let mut alice = server.account("alice").await;
     alice.join("@bob").await;
     alice.say("@bob", "still there?").await;
     bob_later.expect(json!({"event": "invited", "room": "@alice", "head": 2})).await;
@@ -410,4 +410,58 @@ async fn who_has_blocked_somebody_gets_no_conversation_from_it() {
     bob.expect_silence().await;
     let login = server.hello("bob").await.login().await;
     assert_eq!(line(&login, "@alice").map(|line| &line["unread"]), Some(&json!(0)));
+}
+
+#[tokio::test]
+async fn who_writes_to_another_guest_of_the_same_name_begins_anew_at_once() {
+    let server = server().await;
+    let mut alice = server.account("alice").await;
+    for round in 0..3 {
+        let mut gus = server.native("gus").await;
+        alice.say("@gus", &format!("hello, the {round}.")).await;
+        gus.expect(json!({"event": "invited", "room": "@alice", "head": 1})).await;
+        if round > 0 {
+            alice.expect(json!({"event": "removed", "room": "@gus", "seq": 1, "change": "delete"})).await;
+        }
+        alice.expect(json!({"event": "invited", "room": "@gus", "head": 1})).await;
+        assert_eq!(texts(&gus.ask(history("@alice")).await), [format!("hello, the {round}.")]);
+        assert_eq!(texts(&alice.ask(history("@gus")).await), [format!("hello, the {round}.")]);
+        gus.ask(json!({"request": "logout"})).await;
+    }
+    assert_eq!(texts(&alice.ask(history("@gus")).await), ["hello, the 2."]);
+}
+
+#[tokio::test]
+async fn a_conversation_with_a_guest_outlives_a_restart_if_the_guest_comes_back() {
+    let server = server().await;
+    let mut alice = server.account("alice").await;
+    let mut gus = server.hello("gus").await;
+    let token = guest(&mut gus).await;
+    gus.say("@alice", "psst").await;
+    alice.ask(json!({"request": "read", "room": "@gus", "seq": 1})).await;
+    let server = server.restart().await;
+    let login = server.hello("alice").await.login().await;
+    assert_eq!(line(&login, "@gus").map(|line| &line["head"]), Some(&json!(1)));
+    let mut alice = server.account("alice").await;
+    assert_eq!(texts(&alice.ask(history("@gus")).await), ["psst"], "what is listed can be read");
+    alice.ask(json!({"request": "join", "room": "@gus", "since": 0})).await;
+    alice.hear("@gus", "psst").await;
+    assert_eq!(alice.say("@gus", "are you there?").await, 2);
+    alice.hear("@gus", "are you there?").await;
+    let mut gus = server.hello("gus").await;
+    let login = gus.ask(json!({"request": "login", "username": "gus", "token": token})).await;
+    assert_eq!(line(&login, "@alice").map(|line| &line["head"]), Some(&json!(2)), "{login}");
+    gus.ask(json!({"request": "join", "room": "@alice", "since": 0})).await;
+    gus.hear("@alice", "psst").await;
+    gus.hear("@alice", "are you there?").await;
+    gus.ask(json!({"request": "edit", "room": "@alice", "target": 1, "text": "psst!"})).await;
+    alice.expect(json!({"event": "edit", "room": "@gus", "target": 1})).await;
+    // In another life somebody else takes the name.
+    let server = server.restart().await;
+    let mut other = server.native("gus").await;
+    other.ask_in_vain(history("@alice"), "no_such_room").await;
+    let mut alice = server.account("alice").await;
+    alice.ask_in_vain(history("@gus"), "no_such_room").await;
+    assert_eq!(alice.say("@gus", "who are you?").await, 1);
+    assert_eq!(texts(&other.ask(history("@alice")).await), ["who are you?"]);
 }
