@@ -18,6 +18,7 @@ mod posting;
 mod rights;
 mod rooms;
 mod rules;
+mod secrets;
 mod slow_reader;
 mod startup;
 mod support;

@@ -449,7 +449,7 @@ async fn compare(world: &World, case: &Case, steps: &[(usize, Deed)]) -> Result<
 fn the_rules_are_those_of_a_naive_model() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let world = std::cell::RefCell::new(runtime.block_on(World::new()));
-    let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 128, failure_persistence: None, ..Config::default() };
     println!("seed: {:?} (PROPTEST_RNG_SEED chooses one)", config.rng_seed);
     let outcome = TestRunner::new(config).run(&(beginning(), proptest::collection::vec(step(), 40..80)), |(beginning, steps)| {
         runtime.block_on(play(&mut world.borrow_mut(), &[beginning, steps].concat()))
