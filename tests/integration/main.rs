@@ -27,6 +27,7 @@ mod rights;
 mod rooms;
 mod rules;
 mod searching;
+mod secrets;
 mod slow_reader;
 mod startup;
 mod support;
