@@ -3,10 +3,12 @@
 //! A [`Session`] is one conversation: [`Session::ask`] is its asking half, [`Session::next`] its listening half. Between
 //! them stand the rooms, each with its state and the end of its log, and `publish`, the only place where a head moves.
 
+mod accounts;
 mod flood;
 mod follow;
 mod guest_token;
 mod limits;
+mod network;
 mod online;
 mod outbox;
 mod password;
@@ -14,12 +16,14 @@ mod publish;
 mod requests;
 mod room;
 mod rooms;
+mod secret;
 mod service;
 mod session;
 mod standing;
 mod throttle;
 mod upkeep;
 
+pub use accounts::AccountLine;
 pub use follow::{Entries, Round};
 pub use limits::{Creation, Limits, Options, Registration};
 pub use outbox::Answered;

@@ -30,6 +30,8 @@ pub(crate) struct Person {
     /// Who it is. (For the role see [`Person::role`].)
     pub(crate) user: User,
     admin: AtomicBool,
+    /// Nothing more is done in this user's name: it is being put out of the server, and may have requests under way.
+    barred: AtomicBool,
     /// What all sessions of this user share of flood control.
     flood: Arc<Mutex<Floods>>,
     /// What all names have in common that look like this one.
@@ -84,7 +86,7 @@ impl Person {
     /// Somebody who is about to come online.
     fn new(user: User, skeleton: Box<str>, flood: Arc<Mutex<Floods>>) -> Person {
         let admin = AtomicBool::new(user.role == ServerRole::Admin);
-        Person { user, admin, skeleton, flood, here: Mutex::default() }
+        Person { user, admin, barred: AtomicBool::new(false), skeleton, flood, here: Mutex::default() }
     }
 
     /// The role on the server, as it is now.
@@ -97,9 +99,15 @@ impl Person {
         self.admin.store(role == ServerRole::Admin, Ordering::Release);
     }
 
+    /// Says whether anything more is done in this user's name.
+    pub(crate) fn set_barred(&self, barred: bool) {
+        self.barred.store(barred, Ordering::Release);
+    }
+
     /// This user, who wants something now.
     pub(crate) fn asks(&self, now: Time) -> Asker<'_> {
-        Asker { id: self.user.id, skeleton: &self.skeleton, role: self.role(), now }
+        let barred = self.barred.load(Ordering::Acquire);
+        Asker { id: self.user.id, skeleton: &self.skeleton, role: self.role(), barred, now }
     }
 
     /// The sessions that are open.
@@ -319,6 +327,7 @@ impl Online {
         let old = mem::replace(&mut person.here().sessions, vec![Arc::downgrade(session)]);
         table.holders.insert(skeleton.into(), Holder::Here(Arc::clone(&person)));
         table.by_id.insert(id, Arc::clone(&person));
+        person.set_barred(false);
         Return::Back(person, old.iter().filter_map(Weak::upgrade).collect())
     }
 
@@ -369,6 +378,14 @@ impl Online {
                 Some(Arc::clone(person))
             }
             _ => None,
+        }
+    }
+
+    /// Whoever is online under a name that looks like that, or was as a guest and may come back.
+    pub(crate) fn holding(&self, skeleton: &str) -> Option<Arc<Person>> {
+        match self.table().holders.get(skeleton) {
+            Some(Holder::Here(person) | Holder::Departed(person, _)) => Some(Arc::clone(person)),
+            Some(Holder::Claimed) | None => None,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::chat::standing::Standing;
 use crate::chat::throttle::{Attempts, Registrations};
 use crate::model::{Clock, Epoch, Line, RoomKind, RoomName, RoomRole, Seq, Settings, UserId};
 use crate::protocol::{Hint, Refusal};
-use crate::store::{Act, Change, Created, Done, NewRoom, Store, StoreError, StoredRoom, Write};
+use crate::store::{Act, Change, Created, Done, NewRoom, Side, Store, StoreError, StoredRoom, Write};
 
 /// How many more requests than messages a user may send.
 const OTHERS_PER_MESSAGE: u32 = 10;
@@ -43,6 +43,7 @@ pub struct Chat {
     pub(super) upkeep: Notify,
     pub(super) started: Instant,
     stamps: AtomicU64,
+    sessions: AtomicU64,
 }
 
 impl Chat {
@@ -70,14 +71,15 @@ impl Chat {
             upkeep: Notify::new(),
             started: Instant::now(),
             stamps: AtomicU64::new(0),
+            sessions: AtomicU64::new(0),
         });
         chat.standing.load(chat.store.standing().await?);
         for stored in chat.store.rooms().await? {
-            let sides = stored.sides.clone();
+            // Accounts are members as they were stored: who was deleted is none.
+            let guests = stored.sides.iter().flatten().filter(|side| side.user.is_guest()).cloned();
+            let guests: Vec<Side> = guests.collect();
             let room = chat.rooms.add(Room::new(stored));
-            if let Some(sides) = sides {
-                direct::seat(&chat, &room, &sides);
-            }
+            direct::seat(&chat, &room, &guests);
         }
         for name in &chat.options.default_rooms {
             if chat.rooms.named(name).is_none() {
@@ -206,9 +208,13 @@ impl Chat {
         }
     }
 
-    /// Remembers when an account was online last. Nobody waits for it, and where the queue is full it is let be.
+    /// Remembers when an account was online last.
     fn note_seen(&self, person: &Person) {
-        let change = Change::Seen { user: person.user.id, time: self.clock.now() };
+        self.note(Change::Seen { user: person.user.id, time: self.clock.now() });
+    }
+
+    /// Has something written that nobody waits for, and that is let be where the queue is full.
+    pub(super) fn note(&self, change: Change) {
         if let Some(place) = self.store.queue().try_reserve(0) {
             let (done, _) = oneshot::channel();
             let _ = self.store.queue().push(place, Write::Change(Box::new(change), done));
@@ -294,6 +300,11 @@ impl Chat {
     /// A number that was not given before.
     pub(super) fn stamp(&self) -> u64 {
         self.stamps.fetch_add(1 << 32, Ordering::Relaxed)
+    }
+
+    /// The number of the next session.
+    pub(super) fn next_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Whether guests of an earlier run may still come back with their tokens.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
@@ -19,12 +19,14 @@ use crate::chat::outbox::{Answered, MOST_WAITING, Outbox, Ticket};
 use crate::chat::requests;
 use crate::chat::service::Chat;
 use crate::chat::throttle;
-use crate::model::{Line, RoomId, Seq, UserId};
+use crate::model::{Line, RoomId, Seq, Text, Time, UserId};
 use crate::protocol::{Answer, Ask, Code, Hint, Refusal};
 use crate::store::{Outcome, Unmet};
 
 /// One conversation: who is logged in, what waits to be answered, and a cursor for each followed room.
 pub struct Session {
+    /// Names it to its owner: no other session of this run has that number.
+    pub(super) id: u64,
     pub(super) chat: Arc<Chat>,
     pub(super) origin: Origin,
     pub(super) inner: Mutex<Inner>,
@@ -63,12 +65,23 @@ pub(super) struct Inner {
     floods: Option<Arc<Mutex<Floods>>>,
     /// What the peer calls itself.
     pub(super) client: Option<Line>,
+    /// Since when somebody is logged in.
+    pub(super) since: Time,
+    /// By which token; a password, or nothing, is no token.
+    pub(super) token: Option<Box<UsedToken>>,
     /// Requests that came too late to be done.
     refused: usize,
     /// Which followed room is served first next time.
     pub(super) turn: usize,
     /// What may be asked before login.
     flood: Bucket,
+}
+
+/// The token of an account by which a session was logged in.
+#[derive(Clone, Debug)]
+pub(super) struct UsedToken {
+    pub(super) id: u64,
+    pub(super) label: Line,
 }
 
 /// What is not sent for the moment.
@@ -156,6 +169,7 @@ impl Posting {
 impl Session {
     pub(super) fn new(chat: Arc<Chat>, origin: Origin) -> Session {
         Session {
+            id: chat.next_session(),
             chat,
             origin,
             inner: Mutex::new(Inner {
@@ -170,6 +184,8 @@ impl Session {
                 viewer: None,
                 floods: None,
                 client: None,
+                since: Time(0),
+                token: None,
                 refused: 0,
                 turn: 0,
                 flood: Bucket::default(),
@@ -286,6 +302,20 @@ impl Session {
         matches!(self.inner().end, End::Curt | End::Gone)
     }
 
+    /// Ends the session because somebody decided so: whoever is logged in is not any more, at once, and is told why.
+    pub(super) fn expel(self: &Arc<Session>, farewell: &Farewell) {
+        if let Some(said) = &farewell.said {
+            self.hint(Hint::Notice { text: said.clone() });
+        }
+        self.finish(Some(Hint::Shutdown { reason: farewell.reason, retry_after: RETRY_AFTER }));
+        // It still counts as logged in: the time for logging in does not begin again.
+        let person = self.inner().person.take();
+        if let Some(person) = person {
+            self.chat.depart(&person, self);
+        }
+        self.unfollow_all();
+    }
+
     /// The peer is gone: nothing is due any more.
     pub fn close(self: &Arc<Session>) {
         let mut inner = self.inner();
@@ -334,19 +364,30 @@ impl Session {
     /// Somebody is logged in now.
     ///
     /// # Errors
-    /// The peer went away meanwhile, and nobody is.
+    /// The peer went away meanwhile, or was sent away, and nobody is.
     pub(super) fn set_person(&self, person: &Arc<Person>) -> Result<(), Refusal> {
         let mut inner = self.inner();
-        if matches!(inner.end, End::Gone | End::Curt) {
+        if matches!(inner.end, End::Gone | End::Curt | End::Due(Some(_))) {
             drop(inner);
             self.chat.depart(person, self);
             return Err(Code::ShuttingDown.into());
         }
         inner.person = Some(Arc::clone(person));
+        (inner.since, inner.token) = (self.chat.clock.now(), None);
         inner.viewer = Some(person.user.id);
         inner.floods = Some(person.shared_floods());
         self.logged_in.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Notes by which token somebody is logged in.
+    pub(super) fn set_token(&self, token: UsedToken) {
+        self.inner().token = Some(Box::new(token));
+    }
+
+    /// Whether somebody was logged in by that token.
+    pub(super) fn is_by_token(&self, id: u64) -> bool {
+        self.inner().token.as_ref().is_some_and(|token| token.id == id)
     }
 
     /// Whoever is logged in is not any more. The followed rooms stay until they are dropped or sent.
@@ -479,6 +520,30 @@ impl Inner {
         Next::Ask
     }
 }
+
+/// What a session hears last when somebody ends it.
+#[derive(Clone, Debug)]
+pub(super) struct Farewell {
+    /// Why, as the server puts it.
+    pub(super) reason: &'static str,
+    /// What the one who ends it has to say about that.
+    pub(super) said: Option<Text>,
+}
+
+impl Farewell {
+    /// With nothing to say beyond the reason.
+    pub(super) fn because(reason: &'static str) -> Farewell {
+        Farewell { reason, said: None }
+    }
+
+    /// The same, with what an admin has to say.
+    pub(super) fn with(self, said: &Line) -> Farewell {
+        Farewell { said: (!said.is_empty()).then(|| Text::trusted(said.as_str())), ..self }
+    }
+}
+
+/// When a session that somebody ended may come again, if it may.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How many hints may wait for a session before light ones are dropped.
 const MOST_LIGHT_HINTS: usize = 64;

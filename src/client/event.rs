@@ -13,7 +13,8 @@ const EVENT_BYTES: usize = 384;
 /// Something that happened.
 ///
 /// Entries of a room's log come in their order, each once, and are what [`Event::entry`] names; everything else is a
-/// hint, which may be lost, or tells of the connection itself.
+/// hint, which may be lost, or tells of the connection itself. An entry of a room that is followed has the name by which
+/// the room is followed, also where it is older than that name; its line ([`Event::json`]) says what it was.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -40,7 +41,7 @@ pub enum Event {
     },
     /// Somebody came or went, or said whether they are there.
     Presence(Presence),
-    /// Somebody is typing.
+    /// Somebody is typing: to be forgotten after six seconds, or when a message of theirs comes.
     Typing {
         /// The room.
         room: String,
@@ -112,6 +113,21 @@ impl Event {
             Event::Hidden { room, seq } => Some((room, *seq)),
             Event::Other(other) => Some((other.room.as_deref()?, other.seq?)),
             _ => None,
+        }
+    }
+
+    /// It is told under a name that the room had before.
+    pub(super) fn set_room(&mut self, name: String) {
+        match self {
+            Event::Message(Message { room, .. })
+            | Event::Edit(Edit { room, .. })
+            | Event::Delete(Delete { room, .. })
+            | Event::React(React { room, .. })
+            | Event::Topic(Topic { room, .. })
+            | Event::Member(Member { room, .. })
+            | Event::Room(RoomChanged { room, .. }) => *room = name,
+            Event::Other(other) => other.room = Some(name),
+            _ => {}
         }
     }
 

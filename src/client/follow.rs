@@ -1,7 +1,9 @@
 //! How far each followed room has come: what to ask for after a reconnect, and what was there before. Pure.
 //!
 //! A room is known by its name, which may change: what follows it goes by its new name then. A room that was renamed
-//! while there was no connection is known by its epoch, which is a random word of its own.
+//! while there was no connection is known by its epoch, which is a random word of its own. Entries from before a rename
+//! are replayed under the old name, which may be another room's by now; they are known by their number, for the entries
+//! of a room come without a gap.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +18,28 @@ struct Follow {
     epoch: Box<str>,
     /// The last entry that was handed on.
     last: u64,
+    /// The newest entry when it was joined or resumed: up to there it is replayed.
+    head: u64,
     /// The events start where the server says: the next entry is right, whatever its number.
     open: bool,
+}
+
+impl Follow {
+    /// Whether that is the entry that comes next.
+    fn awaits(&self, seq: u64) -> bool {
+        if self.open { seq > self.last } else { self.last.checked_add(1) == Some(seq) }
+    }
+}
+
+/// What is to be done with an entry.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It was handed on before.
+    Seen,
+    /// It is handed on.
+    New,
+    /// It is handed on under the name by which its room is followed.
+    NewIn(String),
 }
 
 /// The rooms that are followed.
@@ -41,7 +63,10 @@ impl Follows {
             Start::Since { seq, .. } => (seq.0.max(gone), false),
             Start::Backlog(count) => (joined.head.0.saturating_sub(*count).max(gone), true),
         };
-        self.0.insert(joined.room.as_str().into(), Follow { epoch: joined.epoch.as_str().into(), last, open });
+        self.0.insert(
+            joined.room.as_str().into(),
+            Follow { epoch: joined.epoch.as_str().into(), last, head: joined.head.0, open },
+        );
     }
 
     /// One room of the answer to a `resume`.
@@ -59,10 +84,10 @@ impl Follows {
                 match self.0.get_mut(joined.room.as_str()) {
                     Some(follow) if !joined.reset => {
                         missed = joined.first.before().0.saturating_sub(follow.last);
-                        *follow = Follow { epoch, last: follow.last + missed, open: false };
+                        *follow = Follow { epoch, last: follow.last + missed, head: joined.head.0, open: false };
                     }
                     _ => {
-                        let follow = Follow { epoch, last: joined.head.0, open: false };
+                        let follow = Follow { epoch, last: joined.head.0, head: joined.head.0, open: false };
                         self.0.insert(joined.room.as_str().into(), follow);
                     }
                 }
@@ -71,15 +96,29 @@ impl Follows {
         }
     }
 
-    /// Whether an entry is to be handed on: not when it was before.
-    pub(super) fn accept(&mut self, room: &str, seq: u64) -> bool {
-        let Some(follow) = self.0.get_mut(room) else { return true };
+    /// Whether an entry is to be handed on, and where: not when it was before.
+    pub(super) fn accept(&mut self, room: &str, seq: u64) -> Verdict {
+        let awaited = self.0.get(room).is_some_and(|follow| follow.awaits(seq));
+        let elsewhere = if awaited { None } else { self.replayed(room, seq) };
+        let name = elsewhere.as_deref().unwrap_or(room);
+        let Some(follow) = self.0.get_mut(name) else { return Verdict::New };
         if seq <= follow.last && !follow.open {
-            return false;
+            return Verdict::Seen;
         }
         follow.last = seq;
         follow.open = false;
-        true
+        elsewhere.map_or(Verdict::New, |name| Verdict::NewIn(name.into()))
+    }
+
+    /// The only other room that is being replayed and awaits just that entry.
+    fn replayed(&self, room: &str, seq: u64) -> Option<Box<str>> {
+        let mut rooms = self.0.iter().filter(|(name, follow)| {
+            ***name != *room && seq <= follow.head && follow.last < follow.head && follow.awaits(seq)
+        });
+        match (rooms.next(), rooms.next()) {
+            (Some((name, _)), None) => Some(name.clone()),
+            _ => None,
+        }
     }
 
     /// What a room is has changed: if its name did, it is followed by that from here on. Says by which name it is known
@@ -92,8 +131,7 @@ impl Follows {
             true => return at,
             false => (was, at),
         };
-        let is_new = |follow: &Follow| follow.open || follow.last < change.seq.0;
-        if self.0.get(from).is_some_and(is_new)
+        if self.0.get(from).is_some_and(|follow| follow.awaits(change.seq.0))
             && let Some(follow) = self.0.remove(from)
         {
             self.0.insert(to.into(), follow);
@@ -184,11 +222,13 @@ mod tests {
     fn an_entry_is_handed_on_once() {
         let mut follows = Follows::default();
         follows.joined(&joined(1, 10, "e", false), &Start::Now);
-        assert!(!follows.accept("r", 10));
-        assert!(follows.accept("r", 11));
-        assert!(!follows.accept("r", 11));
-        assert!(follows.accept("r", 12));
-        assert!(follows.accept("never joined", 1));
+        assert_eq!(follows.accept("r", 10), Verdict::Seen);
+        assert_eq!(follows.accept("r", 11), Verdict::New);
+        assert_eq!(follows.accept("r", 11), Verdict::Seen);
+        assert_eq!(follows.accept("r", 12), Verdict::New);
+        assert_eq!(follows.accept("never joined", 1), Verdict::New);
+        assert_eq!(follows.accept("r", u64::MAX), Verdict::New);
+        assert_eq!(follows.accept("r", u64::MAX), Verdict::Seen);
     }
 
     fn renamed(room: &str, seq: u64, was: &str, name: &str) -> RoomChanged {
@@ -210,12 +250,12 @@ mod tests {
             follows.joined(&joined(1, 10, "e", false), &Start::Now);
             assert_eq!(follows.changed(&renamed(room, 11, "r", "new")), "new");
             assert_eq!(names(&follows), ["new"]);
-            assert!(!follows.accept("new", 10) && follows.accept("new", 11));
+            assert_eq!((follows.accept("new", 10), follows.accept("new", 11)), (Verdict::Seen, Verdict::New));
         }
         // An old rename, replayed, says nothing of the room that has the name now.
         let mut follows = Follows::default();
         follows.joined(&joined(1, 10, "e", false), &Start::Now);
-        follows.changed(&renamed("another", 4, "r", "x"));
+        follows.changed(&renamed("x", 4, "r", "x"));
         follows.changed(&renamed("r", 5, "was-once", "r"));
         follows.changed(&renamed("r", 6, "r", "never"));
         assert_eq!(names(&follows), ["r"]);
@@ -230,7 +270,26 @@ mod tests {
         let resumed = follows.resumed(ResumedRoom::Followed(answer));
         assert_eq!((resumed.was.as_deref(), resumed.room.as_str()), (Some("r"), "new"));
         assert_eq!(names(&follows), ["new"]);
-        assert!(follows.accept("new", 11));
+        // What is replayed comes under the old name, up to the rename.
+        assert_eq!(follows.accept("r", 11), Verdict::NewIn("new".to_owned()));
+        assert_eq!(follows.changed(&renamed("new", 12, "r", "new")), "new");
+        assert_eq!(follows.accept("new", 12), Verdict::New);
+        assert_eq!(follows.accept("new", 13), Verdict::New);
+    }
+
+    #[test]
+    fn an_old_name_may_be_another_rooms_by_now() {
+        let mut follows = Follows::default();
+        follows.joined(&joined(1, 50, "other", false), &Start::Now);
+        let mut answer = joined(1, 3, "e", false);
+        answer.room = "new".to_owned();
+        follows.joined(&answer, &Start::Since { seq: Seq(0), epoch: None });
+        assert_eq!(follows.accept("r", 1), Verdict::NewIn("new".to_owned()));
+        assert_eq!(follows.accept("r", 51), Verdict::New);
+        assert_eq!(follows.changed(&renamed("new", 2, "r", "new")), "new");
+        assert_eq!(follows.accept("new", 2), Verdict::New);
+        assert_eq!(names(&follows), ["new", "r"]);
+        assert_eq!(follows.accept("r", 52), Verdict::New);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::dial::{self, Backoff, Session};
 use super::error::ClientError;
 use super::event::Event;
 use super::events::Hub;
-use super::follow::Follows;
+use super::follow::{Follows, Verdict};
 use super::link::{Lines, Output};
 use super::pending::{Command, Frame, Pending, Sort};
 use super::wire::{self, Ask, Incoming};
@@ -203,14 +203,16 @@ impl Task {
         }
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, mut event: Event) {
         if let Some((room, seq)) = event.entry() {
             let room = match &event {
                 Event::Room(change) => self.follows.changed(change),
                 _ => room,
             };
-            if !self.follows.accept(room, seq.0) {
-                return;
+            match self.follows.accept(room, seq.0) {
+                Verdict::Seen => return,
+                Verdict::New => {}
+                Verdict::NewIn(name) => event.set_room(name),
             }
         }
         match &event {

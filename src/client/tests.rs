@@ -551,3 +551,7 @@ async fn no_answer_is_a_timeout_and_a_late_one_harms_nobody() {
     )
     .await;
 }
+
+mod blocking;
+mod requests;
+mod rooms;

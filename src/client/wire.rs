@@ -115,8 +115,12 @@ struct Head<'a> {
 pub(super) fn incoming(line: &[u8]) -> Result<Incoming, ClientError> {
     let text = std::str::from_utf8(line).map_err(|_| protocol("a line is not UTF-8"))?;
     let Ok(head) = serde_json::from_str::<Head<'_>>(text) else {
-        // A later version may tell things in other shapes; only what is no event at all is a fault.
+        // A later version may tell things in other shapes; only what is neither an event nor an answer is a fault.
         let value = serde_json::from_str::<serde_json::Value>(text).map_err(|_| protocol("a line is not JSON"))?;
+        let id = value.get("id").and_then(serde_json::Value::as_u64);
+        if let (Some(_), Some(_)) = (value.get("response"), id) {
+            return Ok(Incoming::Answer { id, answer: Err(protocol("a strange response")) });
+        }
         let name = value.get("event").and_then(serde_json::Value::as_str).ok_or_else(|| protocol("a strange line"))?;
         let other = Other { name: name.to_owned(), room: None, seq: None, json: Json::new(text) };
         return Ok(Incoming::Event(Box::new(Event::Other(other))));

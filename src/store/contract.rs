@@ -266,12 +266,15 @@ macro_rules! contract {
             only_the_author_edits
             a_deleted_message_says_nothing
             others_delete_where_they_may
+            a_deletion_is_remembered_where_the_message_was_anothers
             nothing_is_said_about_what_is_not_there
             reactions_are_counted_by_kind_and_shown_with_the_message
             a_reaction_is_there_once
             a_message_has_only_so_many_kinds_of_reactions
             a_repeated_nonce_is_known_before_anything_is_looked_at
             mentions_are_members_in_the_order_given
+            an_edit_mentions_anew
+            an_edit_says_nothing_after_its_message_was_cut_off
             unread_is_what_others_said
             reading_never_goes_back
             unread_is_exact_in_a_long_log

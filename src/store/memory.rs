@@ -182,6 +182,15 @@ impl Store for MemoryStore {
         self.read(|state| state.tokens(user))
     }
 
+    fn accounts(&self, after: &str, limit: usize) -> Reading<'_, Vec<Account>> {
+        let after = after.to_owned();
+        self.read(move |state| state.accounts(&after, limit))
+    }
+
+    fn is_invited(&self, hash: Hash, time: Time) -> Reading<'_, bool> {
+        self.read(move |state| state.is_invited(&hash, time))
+    }
+
     fn invitations(&self) -> Reading<'_, Vec<StoredInvitation>> {
         self.read(State::invitations)
     }

@@ -107,6 +107,12 @@ pub trait Store: Send + Sync + 'static {
     /// The tokens of an account, oldest first.
     fn tokens(&self, user: UserId) -> Reading<'_, Vec<StoredToken>>;
 
+    /// The accounts that were not deleted and whose folded names stand behind `after`, sorted by folded name.
+    fn accounts(&self, after: &str, limit: usize) -> Reading<'_, Vec<Account>>;
+
+    /// Whether an account may be made with the invitation of that hash at that time.
+    fn is_invited(&self, hash: Hash, time: Time) -> Reading<'_, bool>;
+
     /// The invitations, oldest first.
     fn invitations(&self) -> Reading<'_, Vec<StoredInvitation>>;
 

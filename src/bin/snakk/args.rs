@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Tail(Tail),
     /// Show old messages.
     History(History),
+    /// Find messages, newest first.
+    Search(Search),
     /// List the rooms.
     Rooms,
     /// List the members of a room, or everybody who is online.
@@ -122,6 +124,22 @@ pub(crate) struct History {
     /// How many.
     #[arg(short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Search {
+    /// The words: "a phrase", -without, from:NAME, in:ROOM, before:DAY, after:DAY, has:link. Behind `--` they may begin
+    /// with a dash.
+    #[arg(required = true, num_args = 1..)]
+    pub(crate) query: Vec<String>,
+
+    /// Only in this room.
+    #[arg(short, long, value_name = "ROOM")]
+    pub(crate) room: Option<String>,
+
+    /// At most how many.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use snakk::Client;
-use snakk::client::{ClientError, Draft, Event, Events, HistoryQuery, Message, Page, Start};
+use snakk::client::{ClientError, Draft, Event, Events, HistoryQuery, Message, Page, SearchQuery, Start};
 use snakk::model::{Anchor, Seq};
 use snakk::protocol::Code;
 
-use crate::args::{Connection, History, Send, Tail};
+use crate::args::{Connection, History, Search, Send, Tail};
 use crate::failure::{Failure, describe};
 use crate::input::{self, Lines};
 use crate::login;
@@ -127,8 +127,8 @@ async fn show_entries(connection: &Connection, events: &mut Events, end: Option<
             _ => {}
         }
         let Some((_, seq)) = event.entry() else { continue };
-        if connection.json {
-            print_json(event.json().unwrap_or_default())?;
+        if let (true, Some(json)) = (connection.json, event.json()) {
+            print_json(json)?;
         } else if let Some(line) = show::entry(&event, Stamp::Full) {
             print(&line)?;
         }
@@ -145,11 +145,10 @@ async fn before_newest(client: &Client, room: &str, count: u32) -> Result<Seq, F
     loop {
         let query = HistoryQuery { anchor, limit: Some(left.min(PAGE)) };
         let page = client.history(room, query).await?;
-        let got = u32::try_from(page.messages.len()).unwrap_or(u32::MAX);
-        left = left.saturating_sub(got);
-        match page.messages.first() {
-            Some(first) if left == 0 => return Ok(first.seq.before()),
-            Some(first) if page.more => anchor = Anchor::Before(first.seq),
+        left = left.saturating_sub(u32::try_from(page.count).unwrap_or(u32::MAX));
+        match page.oldest {
+            Some(first) if left == 0 => return Ok(first.before()),
+            Some(first) if page.more => anchor = Anchor::Before(first),
             // Fewer messages than asked for: everything that there is.
             _ => return Ok(Seq::ZERO),
         }
@@ -176,16 +175,41 @@ pub(crate) async fn history(connection: &Connection, history: History) -> Result
     Ok(())
 }
 
+/// `snakk search`: finds messages.
+pub(crate) async fn search(connection: &Connection, search: Search) -> Result<(), Failure> {
+    let client = login::connect(connection).await?;
+    let mut query = SearchQuery { room: search.room, ..SearchQuery::new(search.query.join(" ")) };
+    let mut left = search.limit;
+    loop {
+        let found = client.search(query.clone().limit(left.min(PAGE))).await?;
+        // A server that sends more than it was asked for is not let ramble on.
+        for hit in found.messages.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
+            match connection.json {
+                true => print_json(hit.json.as_str())?,
+                false => print(&show::hit(hit))?,
+            }
+        }
+        left = left.saturating_sub(u32::try_from(found.messages.len()).unwrap_or(u32::MAX));
+        match found.next {
+            // Whoever says twice that it goes on there goes on for ever.
+            Some(next) if found.more && left > 0 && query.after != Some(next) => query = query.after(next),
+            _ => break,
+        }
+    }
+    login::leave(client).await;
+    Ok(())
+}
+
 /// As many pages as make up the count, oldest first.
 async fn pages(client: &Client, room: &str, mut anchor: Anchor, count: u32) -> Result<Vec<Page>, Failure> {
     let (mut pages, mut left) = (Vec::new(), count);
     loop {
         let page = client.history(room, HistoryQuery { anchor, limit: Some(left.min(PAGE)) }).await?;
-        left = left.saturating_sub(u32::try_from(page.messages.len()).unwrap_or(u32::MAX));
-        let next = match (anchor, page.messages.first(), page.messages.last()) {
+        left = left.saturating_sub(u32::try_from(page.count).unwrap_or(u32::MAX));
+        let next = match (anchor, page.oldest, page.newest) {
             _ if !page.more || left == 0 => None,
-            (Anchor::Newest | Anchor::Before(_), Some(first), _) => Some(Anchor::Before(first.seq)),
-            (Anchor::After(_), _, Some(last)) => Some(Anchor::After(last.seq)),
+            (Anchor::Newest | Anchor::Before(_), Some(first), _) => Some(Anchor::Before(first)),
+            (Anchor::After(_), _, Some(last)) => Some(Anchor::After(last)),
             // A page around an entry has two ends, and is never more than one page.
             _ => None,
         };

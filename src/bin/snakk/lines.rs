@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use snakk::Client;
-use snakk::client::{Draft, Event, Events};
+use snakk::client::{Draft, Event, Events, Removed, RoomChanged};
 
 use crate::args::Connection;
 use crate::commands::is_unknown;
@@ -112,6 +112,9 @@ async fn tell(connection: &Connection, client: Client, mut events: Events, talk:
             Event::Shutdown { reason, .. } => eprintln!("snakk: the server stops ({})", plain(reason)),
             Event::Resumed(rooms) => {
                 for room in rooms {
+                    for place in lock(&talk).rooms.iter_mut().filter(|place| Some(&**place) == room.was.as_ref()) {
+                        place.clone_from(&room.room);
+                    }
                     match &room.refused {
                         Some(refusal) => eprintln!("snakk: {}: {}", plain(&room.room), plain(refusal)),
                         None if room.reset => eprintln!("snakk: {} began anew while we were away", plain(&room.room)),
@@ -119,7 +122,17 @@ async fn tell(connection: &Connection, client: Client, mut events: Events, talk:
                     }
                 }
             }
+            Event::Removed(removed) => leave_behind(&talk, removed),
+            Event::Invited(invited) => {
+                let room = plain(&invited.room);
+                let by = invited.from.as_deref().map(|from| format!(" by {}", plain(from))).unwrap_or_default();
+                eprintln!("snakk: you are invited{by}; /join {room}");
+            }
+            Event::Notice { text } => eprintln!("snakk: notice: {}", plain(text)),
             _ => {}
+        }
+        if let Event::Room(change) = &event {
+            rename(&talk, change);
         }
         if connection.json {
             if let Some(json) = event.json() {
@@ -132,6 +145,26 @@ async fn tell(connection: &Connection, client: Client, mut events: Events, talk:
         }
     }
     Err(Failure::new(Failure::UNAVAILABLE, "the connection was lost"))
+}
+
+/// A room was closed to us: it is not talked in any more.
+fn leave_behind(talk: &Talk, removed: &Removed) {
+    let mut shared = lock(talk);
+    let before = shared.rooms.len();
+    shared.rooms.retain(|room| *room != removed.room);
+    // Who has left by their own will knows it.
+    if shared.rooms.len() < before {
+        let why = removed.reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
+        eprintln!("snakk: {} is closed to you ({}){why}", plain(&removed.room), plain(&removed.change));
+    }
+}
+
+/// A room has another name: what is typed goes there.
+fn rename(talk: &Talk, change: &RoomChanged) {
+    let (Some(name), Some(was)) = (&change.name, &change.was) else { return };
+    for room in lock(talk).rooms.iter_mut().filter(|room| *room == was) {
+        room.clone_from(name);
+    }
 }
 
 /// Whether this is the entry of what was typed here. The same user may also talk elsewhere, and that is shown.

@@ -41,6 +41,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Some(Command::Send(send)) => commands::send(&connection, send).await,
         Some(Command::Tail(tail)) => commands::tail(&connection, tail).await,
         Some(Command::History(history)) => commands::history(&connection, history).await,
+        Some(Command::Search(search)) => commands::search(&connection, search).await,
         Some(Command::Rooms) => commands::rooms(&connection).await,
         Some(Command::Names { room }) => commands::names(&connection, room.as_deref()).await,
         Some(Command::Register { invite }) => login::register(&connection, invite.as_deref()).await,

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-use snakk::client::{Event, Member, Message, NameLine, RoomLine};
+use snakk::client::{Event, Hit, Member, Message, NameLine, RoomChanged, RoomLine, Status};
 use snakk::model::text::safe;
-use snakk::model::{Seq, Time};
+use snakk::model::{MemberChange, Seq, Time};
 
 /// How much of a time is shown.
 #[derive(Clone, Copy, Debug)]
@@ -29,19 +29,69 @@ fn indented(text: &str) -> String {
 
 /// An entry as people read it; `None` for what is no entry.
 pub(crate) fn entry(event: &Event, stamp: Stamp) -> Option<String> {
-    match event {
-        Event::Message(message) => Some(self::message(message, stamp)),
-        Event::Member(member) => Some(self::member(member, stamp)),
+    Some(match event {
+        Event::Message(message) => self::message(message, stamp),
+        Event::Edit(edit) => {
+            let said = edit.text.as_deref().map(|text| format!(": {}", indented(text))).unwrap_or_default();
+            deed(edit.seq, edit.time, stamp, &edit.from, &format!("edited {}{said}", edit.target))
+        }
+        Event::Delete(delete) => {
+            let what = format!("deleted {}{}", delete.target, why(delete.reason.as_deref()));
+            deed(delete.seq, delete.time, stamp, &delete.from, &what)
+        }
+        Event::React(react) => {
+            let emoji = plain(&react.emoji);
+            let what = match react.remove {
+                false => format!("reacted to {} with {emoji}", react.target),
+                true => format!("took {emoji} back from {}", react.target),
+            };
+            deed(react.seq, react.time, stamp, &react.from, &what)
+        }
+        Event::Topic(topic) if topic.topic.is_empty() => {
+            deed(topic.seq, topic.time, stamp, &topic.from, "took the topic away")
+        }
+        Event::Topic(topic) => {
+            let what = format!("set the topic: {}", plain(&topic.topic));
+            deed(topic.seq, topic.time, stamp, &topic.from, &what)
+        }
+        Event::Member(member) => self::member(member, stamp),
+        Event::Room(change) => {
+            let what = format!("changed the room: {}", changes(change));
+            deed(change.seq, change.time, stamp, &change.from, &what)
+        }
         Event::Other(other) => {
             let seq = other.seq?;
             // Of a kind that this version has no words for; its name and whom it is from are better than silence.
             let value: serde_json::Value = serde_json::from_str(other.json.as_str()).unwrap_or_default();
             let word = |key: &str| value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
             let time = Time::parse(&word("time")).unwrap_or_default();
-            Some(format!("{}* {} ({})", when(seq, time, stamp), plain(&word("from")), plain(&other.name)))
+            deed(seq, time, stamp, &word("from"), &format!("({})", plain(&other.name)))
         }
-        _ => None,
-    }
+        _ => return None,
+    })
+}
+
+/// What somebody did; `what` is safe already.
+fn deed(seq: Seq, time: Time, stamp: Stamp, from: &str, what: &str) -> String {
+    format!("{}* {} {what}", when(seq, time, stamp), plain(from))
+}
+
+fn why(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(" ({})", plain(reason))).unwrap_or_default()
+}
+
+/// What has changed about a room.
+fn changes(change: &RoomChanged) -> String {
+    let number = |name: &str, value: Option<u64>| value.map(|value| format!("{name} {value}"));
+    let changes = [
+        change.name.as_deref().map(|name| format!("its name is {}", plain(name))),
+        change.kind.as_ref().map(|kind| format!("it is {}", plain(kind.as_str()))),
+        change.history.as_ref().map(|history| format!("history {}", plain(history.as_str()))),
+        number("slow mode in seconds", change.slow_mode_s),
+        number("days kept", change.retention_days),
+        number("entries kept", change.retention_entries),
+    ];
+    changes.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A message as people read it.
@@ -60,14 +110,34 @@ pub(crate) fn message(message: &Message, stamp: Stamp) -> String {
 fn member(member: &Member, stamp: Stamp) -> String {
     let when = when(member.seq, member.time, stamp);
     let (user, from) = (plain(&member.user), plain(&member.from));
-    let deed = match member.change.as_str() {
-        "join" => "joined".into(),
-        "leave" => "left".into(),
-        other => plain(other),
+    let role = member.role.as_ref().map(|role| plain(role.as_str())).unwrap_or_default();
+    let deed = match member.change.known() {
+        Some(MemberChange::Join) => "joined".into(),
+        Some(MemberChange::Leave) => "left".into(),
+        Some(MemberChange::Invite) => "is invited".into(),
+        Some(MemberChange::Kick) => "was put out".into(),
+        Some(MemberChange::Ban) => "is banned".into(),
+        Some(MemberChange::Unban) => "is banned no more".into(),
+        Some(MemberChange::Mute) => "is muted".into(),
+        Some(MemberChange::Unmute) => "may speak again".into(),
+        Some(MemberChange::Role) => format!("is {role}").into(),
+        None => plain(member.change.as_str()),
     };
+    let until = member.until.map(|until| format!(" until {}", moment(until))).unwrap_or_default();
     let by = if member.user == member.from { String::new() } else { format!(", by {from}") };
-    let why = member.reason.as_deref().map(|reason| format!(" ({})", plain(reason))).unwrap_or_default();
-    format!("{when}* {user} {deed}{by}{why}")
+    format!("{when}* {user} {deed}{until}{by}{}", why(member.reason.as_deref()))
+}
+
+/// A message that was found, on one line: where, when, who, and what of the text is around the hit.
+pub(crate) fn hit(hit: &Hit) -> String {
+    let message = &hit.message;
+    let text = if hit.snippet.is_empty() { &message.text } else { &hit.snippet };
+    format!("{} {} {}: {}", plain(&message.room), moment(message.time), plain(&message.from), one_line(text))
+}
+
+/// A text on one line, for lists.
+fn one_line(text: &str) -> String {
+    plain(&text.replace(['\n', '\t'], " ")).into_owned()
 }
 
 /// A room as a list shows it.
@@ -79,9 +149,19 @@ pub(crate) fn room(room: &RoomLine) -> String {
 
 /// Somebody as a list shows them.
 pub(crate) fn name(name: &NameLine) -> String {
-    let presence = if name.online { "online" } else { "offline" };
+    let presence = match (name.online, name.status.known(), name.last_seen) {
+        (true, Some(Status::Away), _) => "away".to_owned(),
+        (true, ..) => "online".to_owned(),
+        (false, _, Some(seen)) => format!("offline since {}", moment(seen)),
+        (false, _, None) => "offline".to_owned(),
+    };
     let guest = if name.guest { ", guest" } else { "" };
-    format!("{:<32} {presence}, {}{guest}", plain(&name.name), plain(&name.role))
+    format!("{:<32} {presence}, {}{guest}{}", plain(&name.name), plain(&name.role), why(name.text.as_deref()))
+}
+
+/// A moment, in local time.
+fn moment(time: Time) -> String {
+    time.timestamp().to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 fn when(seq: Seq, time: Time, stamp: Stamp) -> String {
@@ -131,5 +211,98 @@ mod tests {
         assert!(full(r#""text":"","deleted":true"#).ends_with("  alice: (deleted)"));
         assert!(full(r#""text":"x","edited":"2026-01-31T12:00:01.000Z""#).ends_with("  alice: x (edited)"));
         assert!(full(r#""text":"x""#).starts_with("     7  2026-"));
+    }
+
+    #[test]
+    fn search_hits_are_one_line_each() {
+        let line = r#"{"room":"lobby\u001b","seq":7,"from":"alice","time":"2026-01-31T12:00:00.000Z","text":"long",
+            "snippet":"a\nhit\u0007"}"#;
+        let shown = hit(&serde_json::from_str(line).unwrap());
+        assert!(shown.starts_with("lobby\u{241b} 2026-") && shown.ends_with(" alice: a hit\u{2407}"), "{shown:?}");
+    }
+
+    #[test]
+    fn names_say_who_is_away_and_since_when_somebody_is_gone() {
+        let line = |keys: &str| name(&serde_json::from_str(&format!(r#"{{"name":"ann",{keys}}}"#)).unwrap());
+        let cases = [
+            (r#""role":"owner","online":true,"status":"online""#, " online, owner"),
+            (
+                r#""role":"member","online":true,"status":"away","text":"lunch","guest":true"#,
+                " away, member, guest (lunch)",
+            ),
+            (r#""role":"member","online":false,"status":"offline""#, " offline, member"),
+        ];
+        for (keys, end) in cases {
+            assert!(line(keys).ends_with(end), "{}", line(keys));
+        }
+        let seen = line(r#""role":"member","online":false,"last_seen":"2026-01-31T12:00:00.000Z""#);
+        assert!(seen.contains(" offline since 2026-"), "{seen}");
+    }
+
+    /// The events of a server, as the client reads them.
+    async fn told(entries: &[&str]) -> Vec<Event> {
+        use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let entries: Vec<String> = entries
+            .iter()
+            .zip(1..)
+            .map(|(keys, seq)| {
+                let same = r#""room":"r","from":"ann","time":"2026-01-31T12:00:00.000Z""#;
+                format!("{{\"seq\":{seq},{same},{keys}}}\n")
+            })
+            .collect();
+        let count = entries.len();
+        tokio::spawn(async move {
+            let (reading, mut writing) = tokio::io::split(far);
+            let mut lines = BufReader::new(reading).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let request: serde_json::Value = serde_json::from_str(&line).unwrap();
+                let answer = serde_json::json!({"response": request["request"], "id": request["id"],
+                    "time": "2026-01-31T12:00:00.000Z"});
+                writing.write_all(format!("{answer}\n").as_bytes()).await.unwrap();
+                if request["request"] == "ping" {
+                    writing.write_all(entries.concat().as_bytes()).await.unwrap();
+                }
+            }
+        });
+        let client = snakk::Client::over(near).connect().await.unwrap();
+        let mut events = client.events();
+        client.ping().await.unwrap();
+        let mut told = Vec::new();
+        while told.len() < count {
+            told.push(events.next().await.unwrap());
+        }
+        told
+    }
+
+    #[tokio::test]
+    async fn each_kind_of_entry_has_words_and_hints_have_none() {
+        let cases = [
+            (r#""event":"edit","target":3,"text":"a\nb\u001b""#, "* ann edited 3: a\n    b\u{241b}"),
+            (r#""event":"edit","target":3"#, "* ann edited 3"),
+            (r#""event":"delete","target":3,"reason":"spam\u202e""#, "* ann deleted 3 (spam\u{fffd})"),
+            (r#""event":"react","target":3,"emoji":"+1\u0007""#, "* ann reacted to 3 with +1\u{2407}"),
+            (r#""event":"react","target":3,"emoji":"+1","remove":true"#, "* ann took +1 back from 3"),
+            (r#""event":"topic","topic":"tea""#, "* ann set the topic: tea"),
+            (r#""event":"topic","topic":"""#, "* ann took the topic away"),
+            (r#""event":"member","user":"ann","change":"join""#, "* ann joined"),
+            (r#""event":"member","user":"bob","change":"kick","reason":"noise""#, "* bob was put out, by ann (noise)"),
+            (r#""event":"member","user":"bob","change":"role","role":"owner""#, "* bob is owner, by ann"),
+            (r#""event":"member","user":"bob","change":"crown\u001b""#, "* bob crown\u{241b}, by ann"),
+            (
+                r#""event":"room","name":"hall","was":"r","kind":"private","slow_mode_s":5"#,
+                "* ann changed the room: its name is hall, it is private, slow mode in seconds 5",
+            ),
+            (r#""event":"poll\u001b""#, "* ann (poll\u{241b})"),
+        ];
+        let told = told(&cases.map(|(keys, _)| keys)).await;
+        for (event, (keys, expected)) in told.iter().zip(cases) {
+            let line = entry(event, Stamp::Short).unwrap();
+            assert_eq!(line.split_once(' ').map(|(_, said)| said), Some(expected), "{keys}");
+        }
+        let hints = [r#""event":"typing","user":"bob""#, r#""event":"notice","text":"x""#, r#""event":"removed""#];
+        for event in self::told(&hints).await {
+            assert_eq!(entry(&event, Stamp::Short), None, "{event:?}");
+        }
     }
 }

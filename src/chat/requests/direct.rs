@@ -8,7 +8,7 @@ use crate::chat::flood::Rate;
 use crate::chat::online::Person;
 use crate::chat::room::Room;
 use crate::chat::session::{Session, unavailable};
-use crate::model::{Level, RoomKind, RoomName, RoomRole, Seq, UserId, Username};
+use crate::model::{Level, RoomKind, RoomName, RoomRole, Seq, ServerRole, UserId, Username};
 use crate::protocol::{Answer, Code, Refusal, Response};
 use crate::store::{Change, Created, NewRoom, Side};
 
@@ -60,18 +60,21 @@ pub(super) async fn begin(session: &Session, person: &Arc<Person>, room: &RoomNa
     known(chat, person, name.as_str())?.ok_or_else(|| Code::Internal.into())
 }
 
-/// Makes the two of a conversation its members.
-pub(in crate::chat) fn seat(chat: &Chat, room: &Arc<Room>, sides: &[Side; 2]) {
-    for side in sides {
-        let person = chat.online.known(side.user);
+/// Makes those who begin a conversation its members.
+pub(in crate::chat) fn seat(chat: &Chat, room: &Arc<Room>, sides: &[Side]) {
+    {
+        // In one step, so that neither is ever alone there.
         let mut ledger = room.ledger();
-        if side.user.is_guest() {
-            ledger.state.add_guest(side.user, Arc::clone(&side.name), Seq(1));
-        } else {
-            ledger.state.add_first(side.user, RoomRole::Member);
+        for side in sides {
+            if side.user.is_guest() {
+                ledger.state.add_guest(side.user, Arc::clone(&side.name), Seq(1));
+            } else {
+                ledger.state.add_first(side.user, RoomRole::Member);
+            }
         }
-        drop(ledger);
-        if let Some(person) = person {
+    }
+    for side in sides {
+        if let Some(person) = chat.online.known(side.user) {
             person.add_room(room, Seq::ZERO);
             chat.refresh_presence(room, &person);
         } else {
@@ -87,6 +90,15 @@ pub(super) async fn find_user(chat: &Chat, name: &Username) -> Result<Option<Sid
     }
     let account = chat.store.account(name.folded()).await.map_err(|error| unavailable(&error))?;
     Ok(account.filter(|account| !account.deleted).map(|account| Side { user: account.id, name: account.name.shared() }))
+}
+
+/// What somebody is on the server: an admin, too, who is not here at the moment.
+pub(super) async fn server_role(chat: &Chat, user: UserId) -> Result<ServerRole, Refusal> {
+    if let Some(person) = chat.online.known(user) {
+        return Ok(person.role());
+    }
+    let account = chat.store.user(user).await.map_err(|error| unavailable(&error))?;
+    Ok(account.map_or(ServerRole::User, |account| account.role))
 }
 
 /// Does not list a conversation any more, until something is added to it.

@@ -1,12 +1,14 @@
 //! What each request does: one table of who may ask it and what it costs, and one match; then a file for each family.
 
-mod account;
+pub(super) mod account;
+pub(super) mod admin;
 pub(super) mod direct;
 mod history;
 mod moderate;
 mod notice;
 pub(super) mod rooms;
 mod search;
+mod suspend;
 mod talk;
 
 use std::sync::Arc;
@@ -213,7 +215,13 @@ async fn of_user(session: &Arc<Session>, person: &Arc<Person>, request: Request)
         Request::Search(search) => search::search(chat, person, *search).await,
         Request::Read { room, seq } => notice::read(session, person, &room, seq).await,
         Request::Status { away, text } => notice::status(chat, person, away, text),
-        request => account::manage(session, person, request).await,
+        Request::Password { old, new } => account::password(session, person, &old, &new).await,
+        Request::Token(action) => account::token(session, person, action).await,
+        Request::Sessions { close } => account::sessions(session, person, close),
+        Request::DeleteAccount { password, username } => account::delete(session, person, password, username).await,
+        Request::Block { username } => account::block(session, person, &username).await,
+        Request::Unblock { username } => account::unblock(session, person, &username).await,
+        request => admin::administer(session, person, request).await,
     }
 }
 

@@ -10,9 +10,9 @@ use crate::chat::online::Person;
 use crate::chat::requests::direct::{self, APPROACHES};
 use crate::chat::requests::rooms::{committed, posted};
 use crate::chat::requests::{Fitting, history, line, seen, seen_room, username};
-use crate::chat::room::{self, Barrier, Room, State};
+use crate::chat::room::{self, Barrier, Room, State, Target};
 use crate::chat::session::{Session, Waiter, unavailable};
-use crate::model::{Body, Line, MemberChange, RoomName, RoomRole, Seq, ServerRole, Text, Time, UserId, Username};
+use crate::model::{Body, Line, MemberChange, RoomName, RoomRole, Seq, ServerRole, Text, Time, User, UserId, Username};
 use crate::protocol::response::{ActLine, BanLine};
 use crate::protocol::{Answer, Code, Hint, Moderation, Refusal, Response};
 use crate::store::{Act, Change, Side};
@@ -35,9 +35,11 @@ pub(super) async fn moderate(session: &Arc<Session>, person: &Arc<Person>, asked
     let target = direct::find_user(chat, &name).await?;
     let known = target.is_some();
     let target = target.unwrap_or(Side { user: NOBODY, name: name.shared() });
+    let target_role = direct::server_role(chat, target.user).await?;
     let may = |state: &State| {
         let asker = person.asks(chat.clock.now());
-        state.may_moderate(asker, change, role, target.user, &target.name)?;
+        let target = Target { id: target.user, name: &target.name, role: target_role };
+        state.may_moderate(asker, change, role, target)?;
         let names_more = matches!(change, MemberChange::Invite | MemberChange::Ban | MemberChange::Mute);
         if names_more && state.named() >= MOST_NAMED { Err(Code::Forbidden.into()) } else { Ok(()) }
     };
@@ -57,7 +59,7 @@ pub(super) async fn moderate(session: &Arc<Session>, person: &Arc<Person>, asked
     let body = Body::Member { user: Arc::clone(&target.name), user_id: target.user, change, role, reason, until };
     let act = chat.act(person, change.as_str(), Some(&room), &target.name, &described(&body));
     let seq = if change.puts_out() {
-        post_with_heir(chat, person, &room, target.user, &body, Some(act), may).await?
+        post_with_heir(chat, &person.user, &room, target.user, &body, Some(act), may).await?
     } else {
         let draft = |origin| room::Draft {
             act: Some(act),
@@ -96,7 +98,7 @@ fn described(body: &Body) -> String {
 /// Posts an entry by which somebody is no member any more. Where that is the last owner, the next in line is owner first.
 pub(super) async fn post_with_heir(
     chat: &Chat,
-    person: &Person,
+    author: &User,
     room: &Arc<Room>,
     leaving: UserId,
     body: &Body,
@@ -119,7 +121,7 @@ pub(super) async fn post_with_heir(
         let (caller, outcome) = oneshot::channel();
         let draft = room::Draft {
             act: act.clone(),
-            ..room::Draft::new(&person.user, now, body.clone(), Box::new(Waiter::Call(caller)))
+            ..room::Draft::new(author, now, body.clone(), Box::new(Waiter::Call(caller)))
         };
         let handing_over = |(heir, place, name): (UserId, _, Username)| {
             let body = Body::Member {
@@ -130,7 +132,7 @@ pub(super) async fn post_with_heir(
                 reason: None,
                 until: None,
             };
-            (heir, place, room::Draft::new(&person.user, now, body, Box::new(Waiter::Nobody)))
+            (heir, place, room::Draft::new(author, now, body, Box::new(Waiter::Nobody)))
         };
         if room.post_with_heir(queue, heir.map(handing_over), leaving, place, draft, &check)? {
             return committed(outcome).await.map(|entry| entry.seq);

@@ -14,7 +14,7 @@ use crate::chat::requests::{Fitting, MOST_LINES, bad_text, direct, moderate, see
 use crate::chat::room::{self, Room, State};
 use crate::chat::session::{Session, Waiter, unavailable};
 use crate::model::{
-    Body, Entry, Level, Line, MemberChange, RoomChange, RoomKind, RoomName, RoomRole, Seq, ServerRole, Username,
+    Body, Entry, Level, Line, MemberChange, RoomChange, RoomKind, RoomName, RoomRole, Seq, ServerRole, User, Username,
 };
 use crate::protocol::request::{Since, Start};
 use crate::protocol::response::{Joined, NameLine, Resumed, RoomIs, RoomLine};
@@ -220,8 +220,8 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
         return Err(Refusal::bad_request("rooms"));
     }
     let chat = &session.chat;
-    let resume_one = |room: &RoomName, since: Since| {
-        let room = seen(chat, person, room)?;
+    let resume_one = |name: &RoomName, since: Since| {
+        let room = renamed(person, name, &since).map_or_else(|| seen(chat, person, name), Ok)?;
         room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {
@@ -239,9 +239,17 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
     Ok(Response::Resumed(resumed.collect()))
 }
 
+/// A room of this user that had that name when its client saw it last, and has another one now: its epoch stays.
+fn renamed(person: &Person, name: &RoomName, since: &Since) -> Option<Arc<Room>> {
+    let epoch = since.epoch.as_ref()?;
+    let mut rooms = person.rooms().into_iter();
+    rooms.find(|room| room.epoch.0 == *epoch && room.name_for(person.user.id) != *name)
+}
+
 /// Stops a room's events on this session.
 pub(super) fn unfollow(session: &Arc<Session>, person: &Person, room: &RoomName) -> Answer {
     let room = seen(&session.chat, person, room)?;
+    room.ledger().state.may_enter(person.asks(session.chat.clock.now()))?;
     session.stop_following(&room);
     Ok(Response::Unfollowed { room: room.name_for(person.user.id) })
 }
@@ -249,6 +257,7 @@ pub(super) fn unfollow(session: &Arc<Session>, person: &Person, room: &RoomName)
 /// Ends a membership.
 pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &RoomName) -> Answer {
     let room = seen(&session.chat, person, room)?;
+    room.ledger().state.may_enter(person.asks(session.chat.clock.now()))?;
     if room.is_direct() {
         return direct::close(session, person, &room).await;
     }
@@ -262,14 +271,13 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
         person.remove_room(room.id);
     } else {
         session.hold(&room);
-        part(&session.chat, person, &room).await?;
+        part(&session.chat, user, &room).await?;
     }
     Ok(Response::Left { room: room.name() })
 }
 
 /// Ends an account's membership. Where it was the last owner, somebody else is owner first.
-pub(super) async fn part(chat: &Chat, person: &Person, room: &Arc<Room>) -> Result<Seq, Refusal> {
-    let user = &person.user;
+pub(super) async fn part(chat: &Chat, user: &User, room: &Arc<Room>) -> Result<Seq, Refusal> {
     let is_member = |state: &State| state.role(user.id).map(|_| ()).ok_or(Refusal::new(Code::NotAMember));
     let body = Body::Member {
         user: user.name.shared(),
@@ -279,7 +287,7 @@ pub(super) async fn part(chat: &Chat, person: &Person, room: &Arc<Room>) -> Resu
         reason: None,
         until: None,
     };
-    moderate::post_with_heir(chat, person, room, user.id, &body, None, is_member).await
+    moderate::post_with_heir(chat, user, room, user.id, &body, None, is_member).await
 }
 
 /// The members of a room, sorted by name.

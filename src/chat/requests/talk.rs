@@ -250,6 +250,9 @@ enum Rule {
 impl Rule {
     /// Whether it lets somebody do it, and do it to messages of others.
     fn holds(self, state: &State, asker: Asker<'_>) -> Result<bool, Refusal> {
+        if self != Rule::Delete && state.role(asker.id).is_some() && state.is_deserted() {
+            return Err(Code::NoSuchUser.into());
+        }
         match self {
             Rule::Say => state.may_speak(asker).and_then(|()| state.may_speak_again(asker)).map(|()| false),
             Rule::Edit => state.may_speak(asker).map(|()| false),
@@ -265,7 +268,8 @@ impl Rule {
 async fn is_message(session: &Session, person: &Person, room: &Room, target: Seq) -> Result<bool, Refusal> {
     // The message may be one's own, and still on its way.
     session.settled().await;
-    if target < room.ledger().state.first_of(person.user.id) || target > room.told_head() {
+    // Who is no member has come so far only where that is no hindrance.
+    if target < room.ledger().state.reach_of(person.user.id, true) || target > room.told_head() {
         return Ok(false);
     }
     let most = Most { entries: 1, bytes: 0 };

@@ -1,10 +1,10 @@
 //! What is said of messages: edits, deletions, answers, reactions, mentions.
 
-use crate::model::{Body, MemberChange, Message, Reaction, Seq, Text, Time};
+use crate::model::{Body, MemberChange, Message, Reaction, RoomId, Seq, Text, Time, UserId};
 use crate::store::contract::{
-    ALL, Subject, deleted, edited, member, mentioning, nonce, reacted, said, seq, text, unreacted,
+    ALL, Subject, act, deleted, edited, member, mentioning, nonce, reacted, said, seq, text, unreacted,
 };
-use crate::store::{Append, Outcome, Reach, Store, Unmet};
+use crate::store::{Append, Change, Outcome, Reach, Store, Unmet};
 
 fn answering(append: Append, to: u64) -> Append {
     match append.body {
@@ -28,7 +28,7 @@ fn later(append: Append, time: i64) -> Append {
 }
 
 /// The texts of the edits in a log, in order.
-async fn edits<S: Store>(it: &Subject<S>, room: crate::model::RoomId) -> Vec<Option<String>> {
+async fn edits<S: Store>(it: &Subject<S>, room: RoomId) -> Vec<Option<String>> {
     let mut edits = Vec::new();
     for entry in it.log(room).await {
         if let Body::Edit { text, .. } = entry.body {
@@ -108,6 +108,22 @@ pub(crate) async fn others_delete_where_they_may<S: Store>(store: S) {
     assert_eq!(seq(&it.append(may_delete(deleted(room, 2, 1))).await), 3);
     assert_eq!(seq(&it.append(deleted(room, -4, 2)).await), 4);
     assert!(it.message(room, 1).await.deleted && it.message(room, 2).await.deleted);
+}
+
+pub(crate) async fn a_deletion_is_remembered_where_the_message_was_anothers<S: Store>(store: S) {
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    let noted = |append, target: &str| Append { act: Some(Box::new(act("delete", Some(room), target))), ..append };
+    it.append_all(vec![
+        said(room, 1, "x"),
+        said(room, 1, "y"),
+        noted(may_delete(deleted(room, 1, 1)), "its own"),
+        noted(may_delete(deleted(room, 2, 2)), "another's"),
+        noted(may_delete(deleted(room, 2, 2)), "gone already"),
+    ])
+    .await;
+    let acts = it.store.acts(Some(room), None, 9).await.unwrap();
+    assert_eq!(acts.iter().map(|(_, act)| &*act.target).collect::<Vec<_>>(), ["another's"]);
 }
 
 pub(crate) async fn nothing_is_said_about_what_is_not_there<S: Store>(store: S) {
@@ -245,4 +261,32 @@ pub(crate) async fn mentions_are_members_in_the_order_given<S: Store>(store: S) 
         assert_eq!(names(settled), wanted, "as it was settled");
         assert_eq!(names(&it.message(room, entry.seq.0).await), wanted, "as it is read");
     }
+}
+
+pub(crate) async fn an_edit_mentions_anew<S: Store>(store: S) {
+    let mut it = Subject::new(store);
+    let (bob, carol) = (it.account("Bob").await, it.account("carol").await);
+    let room = it.room("a").await;
+    it.append_all(vec![
+        member(room, bob, MemberChange::Join, None),
+        member(room, carol, MemberChange::Join, None),
+        mentioning(said(room, 9, "@bob"), &["bob"]),
+        mentioning(edited(room, 9, 3, "@carol"), &["carol"]),
+    ])
+    .await;
+    assert_eq!(it.message(room, 3).await.mentions.iter().map(|name| &**name).collect::<Vec<_>>(), ["carol"]);
+    for (user, mentions) in [(bob, 0), (carol, 1)] {
+        let memberships = it.store.memberships(UserId(user), Vec::new()).await.unwrap();
+        assert_eq!((memberships[0].unread.messages, memberships[0].unread.mentions), (1, mentions));
+    }
+    it.append(edited(room, 9, 3, "nobody")).await;
+    assert!(it.message(room, 3).await.mentions.is_empty());
+}
+
+pub(crate) async fn an_edit_says_nothing_after_its_message_was_cut_off<S: Store>(store: S) {
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    it.append_all(vec![said(room, 1, "x"), said(room, 1, "y"), edited(room, 1, 1, "z"), edited(room, 1, 2, "w")]).await;
+    it.change(Change::Cut { room, first: Seq(2), most: 9 }).await;
+    assert_eq!(edits(&it, room).await, [None, Some("w".into())]);
 }

@@ -42,8 +42,11 @@ impl State {
     /// The invitation, if it holds.
     fn invitation(&mut self, hash: &Hash, time: Time) -> Option<&mut StoredInvitation> {
         let (_, invitation) = self.invitations.iter_mut().find(|(found, _)| found == hash)?;
-        let holds = invitation.left > 0 && invitation.expires.is_none_or(|expires| expires > time);
-        holds.then_some(invitation)
+        may_invite(invitation, time).then_some(invitation)
+    }
+
+    pub(super) fn is_invited(&self, hash: &Hash, time: Time) -> bool {
+        self.invitations.iter().any(|(found, invitation)| found == hash && may_invite(invitation, time))
     }
 
     /// The account of that id, unless it was deleted.
@@ -97,6 +100,14 @@ impl State {
 
     pub(super) fn user(&self, user: UserId) -> Option<Account> {
         self.accounts.get(&user).map(|found| found.account.clone())
+    }
+
+    pub(super) fn accounts(&self, after: &str, limit: usize) -> Vec<Account> {
+        let mut found: Vec<Account> = self.accounts.values().map(|found| found.account.clone()).collect();
+        found.retain(|account| !account.deleted && account.name.folded() > after);
+        found.sort_by(|a, b| a.name.folded().cmp(b.name.folded()));
+        found.truncate(limit);
+        found
     }
 
     pub(super) fn is_taken(&self, skeleton: &str) -> bool {
@@ -157,4 +168,8 @@ impl State {
     pub(super) fn invitations(&self) -> Vec<StoredInvitation> {
         self.invitations.iter().map(|(_, invitation)| invitation.clone()).collect()
     }
+}
+
+fn may_invite(invitation: &StoredInvitation, time: Time) -> bool {
+    invitation.left > 0 && invitation.expires.is_none_or(|expires| expires > time)
 }

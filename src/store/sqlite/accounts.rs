@@ -9,6 +9,8 @@ use crate::store::{Account, Created, NewAccount};
 
 pub(super) const SELECT_ACCOUNT: &str =
     "SELECT id, name, folded, role, password_hash, seen, deleted FROM accounts WHERE folded = ?1";
+pub(super) const SELECT_ACCOUNTS: &str = "SELECT id, name, folded, role, password_hash, seen, deleted FROM accounts \
+    WHERE folded > ?1 AND deleted = 0 ORDER BY folded LIMIT ?2";
 pub(super) const SELECT_USER: &str =
     "SELECT id, name, folded, role, password_hash, seen, deleted FROM accounts WHERE id = ?1";
 pub(super) const SELECT_TAKEN: &str = "SELECT 1 FROM accounts WHERE skeleton = ?1";
@@ -86,6 +88,13 @@ pub(super) fn by_name(conn: &Connection, folded: &str) -> rusqlite::Result<Optio
 /// See [`Store::user`](crate::store::Store::user).
 pub(super) fn by_id(conn: &Connection, user: UserId) -> rusqlite::Result<Option<Account>> {
     conn.prepare_cached(SELECT_USER)?.query_row([user.0], account).optional()
+}
+
+/// See [`Store::accounts`](crate::store::Store::accounts).
+pub(super) fn behind(conn: &Connection, after: &str, limit: usize) -> rusqlite::Result<Vec<Account>> {
+    let mut select = conn.prepare_cached(SELECT_ACCOUNTS)?;
+    let rows = select.query_map((after, i64::try_from(limit).unwrap_or(i64::MAX)), account)?;
+    rows.collect()
 }
 
 /// The account in the first seven columns of a row.

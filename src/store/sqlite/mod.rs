@@ -337,6 +337,15 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |conn| tokens::of(conn, user)))
     }
 
+    fn accounts(&self, after: &str, limit: usize) -> Reading<'_, Vec<Account>> {
+        let after = after.to_owned();
+        Box::pin(self.readers.read(move |conn| accounts::behind(conn, &after, limit)))
+    }
+
+    fn is_invited(&self, hash: Hash, time: Time) -> Reading<'_, bool> {
+        Box::pin(self.readers.read(move |conn| invitations::holds(conn, &hash, time)))
+    }
+
     fn invitations(&self) -> Reading<'_, Vec<StoredInvitation>> {
         Box::pin(self.readers.read(invitations::all))
     }

@@ -525,6 +525,7 @@ fn what_runs_often_uses_an_index() {
              USE TEMP B-TREE FOR ORDER BY",
         ),
         (accounts::SELECT_ACCOUNT, "SEARCH accounts USING INDEX sqlite_autoindex_accounts_1 (folded=?)"),
+        (accounts::SELECT_ACCOUNTS, "SEARCH accounts USING INDEX sqlite_autoindex_accounts_1 (folded>?)"),
         (accounts::SELECT_TAKEN, "SEARCH accounts USING COVERING INDEX sqlite_autoindex_accounts_2 (skeleton=?)"),
         (
             tokens::SELECT_TOKEN,

@@ -1,113 +1,44 @@
-//! Who somebody is: guests, accounts, and what proves it.
+//! Coming in: as a guest, or to an account, with what proves who somebody is; and going out.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::chat::Chat;
 use crate::chat::guest_token::{GuestToken, guest_token};
-use crate::chat::limits::Registration;
 use crate::chat::online::{GUEST_RETURN, Person, Return};
-use crate::chat::password::Passwords;
+use crate::chat::requests::account::Attempt;
 use crate::chat::requests::history::MOST_BYTES;
-use crate::chat::requests::{Fitting, line, rooms, seen};
+use crate::chat::requests::{Fitting, rooms, seen};
 use crate::chat::room::Room;
-use crate::chat::session::{Origin, Session, unavailable};
-use crate::chat::throttle;
-use crate::model::{Anchor, RoomName, RoomRole, Seq, ServerRole, User, Username};
-use crate::protocol::response::{Entered, Hello, HelloLimits, LoggedIn, Membership};
-use crate::protocol::{Answer, Code, Credential, Refusal, Request, Response, Secret};
-use crate::store::{Account, Created, Most, NewAccount, Unread, Write};
+use crate::chat::secret;
+use crate::chat::session::{Origin, Session, UsedToken, unavailable};
+use crate::model::{Anchor, Level, RoomName, RoomRole, Seq, ServerRole, User, Username};
+use crate::protocol::response::{Entered, LoggedIn, Membership};
+use crate::protocol::{Answer, Code, Credential, Refusal, Response, Secret};
+use crate::store::{Account, Change, Hash, Most, StoredToken, Unread};
 
-/// The version of the native protocol.
-const PROTOCOL: i64 = 1;
-/// What this version of the server can do beyond the first.
-const FEATURES: &[&str] = &["history", "nonce", "resume", "edit", "react", "search", "direct", "read", "moderation"];
-
-/// Says what the server is.
-pub(super) fn hello(session: &Session, protocol: Option<i64>, client: Option<Box<str>>) -> Answer {
-    let chat = &session.chat;
-    if protocol.is_some_and(|version| version != PROTOCOL) {
-        return Err(Refusal::from(Code::UnsupportedProtocol).about("protocol"));
-    }
-    if let Some(client) = line(client, "client")? {
-        session.set_client(client);
-    }
-    let (options, limits) = (&chat.options, &chat.options.limits);
-    Ok(Response::Hello(Box::new(Hello {
-        server: concat!("snakkd/", env!("CARGO_PKG_VERSION")).into(),
-        name: options.name.clone(),
-        motd: options.motd.clone(),
-        time: chat.clock.now(),
-        features: FEATURES,
-        limits: HelloLimits {
-            max_frame_bytes: limits.max_frame_bytes,
-            max_frame_bytes_before_login: limits.max_frame_bytes_before_login,
-            max_text_bytes: limits.max_text_bytes,
-            messages_per_second: limits.messages_per_second,
-            message_burst: limits.message_burst,
-            stall_timeout: limits.stall_timeout,
-        },
-        guests: options.guests,
-        registration: options.registration.as_str(),
-    })))
-}
-
-/// Says who somebody is.
-pub(super) fn whoami(person: &Person) -> Response {
-    Response::Whoami {
-        username: person.user.name.shared(),
-        guest: person.user.is_guest(),
-        role: person.role(),
-        sessions: u32::try_from(person.sessions()).unwrap_or(u32::MAX),
-    }
+/// How an account proved who it is.
+enum Proof {
+    /// With the password of that hash.
+    Password(Box<str>),
+    /// With a token.
+    Token(Hash, StoredToken),
 }
 
 /// Logs in: to an account, or as a guest.
-pub(super) async fn login(session: &Arc<Session>, username: &str, credential: Credential) -> Answer {
+pub(in crate::chat::requests) async fn login(session: &Arc<Session>, username: &str, credential: Credential) -> Answer {
     let name = newcomer(session, username)?;
     match credential {
         Credential::Password(password) => with_password(session, &name, &password).await,
-        Credential::Token(token) => with_token(session, name, &token).await,
+        Credential::Token(token) if token.0.starts_with(secret::TOKEN) => with_token(session, &name, &token).await,
+        Credential::Token(token) => as_returning_guest(session, name, &token).await,
         Credential::None => as_guest(session, name).await,
     }
     .map(|logged_in| Response::LoggedIn(Box::new(logged_in)))
 }
 
-/// Makes an account, and logs in to it.
-pub(super) async fn register(
-    session: &Arc<Session>,
-    username: &str,
-    password: &Secret,
-    _invite: Option<Secret>,
-) -> Answer {
-    let chat = &session.chat;
-    let name = newcomer(session, username)?;
-    if chat.options.registration != Registration::Open {
-        return Err(Code::RegistrationClosed.into());
-    }
-    let skeleton = name.skeleton();
-    let claim = chat.online.claim(skeleton.clone(), Instant::now())?;
-    if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
-        return Err(Code::NameTaken.into());
-    }
-    let password = Passwords::check(password, &name)?;
-    if let Some(origin) = session.counted() {
-        let per_hour = chat.options.limits.registrations_per_hour;
-        chat.registrations.take(origin, per_hour, Instant::now()).map_err(Refusal::rate_limited)?;
-    }
-    let password_hash = chat.passwords.hash(password).await?;
-    let time = chat.clock.now();
-    let new = NewAccount { name: name.clone(), skeleton: skeleton.into(), password_hash, invitation: None, time };
-    let created = chat.write(0, |done| Write::CreateAccount(new, done)).await.map_err(|error| unavailable(&error))?;
-    let Created::New(id) = created else { return Err(Code::NameTaken.into()) };
-    let user = User { id, name, role: ServerRole::User };
-    let person = claim.enter(user, session, session.floods());
-    session.set_person(&person)?;
-    Ok(Response::LoggedIn(Box::new(logged_in(chat, &person, None, Vec::new()))))
-}
-
 /// A course dialect's login: logs in, joins the course room, and starts the backlog.
-pub(super) async fn enter(
+pub(in crate::chat::requests) async fn enter(
     session: &Arc<Session>,
     username: &str,
     password: Option<Secret>,
@@ -160,33 +91,71 @@ pub(super) async fn enter(
 }
 
 /// Logs out. A guest's name is free before the answer.
-pub(super) fn logout(session: &Arc<Session>) -> Answer {
+pub(in crate::chat::requests) fn logout(session: &Arc<Session>) -> Answer {
     let person = session.leave().ok_or(Code::NotLoggedIn)?;
     session.unfollow_all();
     Ok(Response::LoggedOut { username: person.user.name.shared() })
 }
 
 /// The name under which somebody wants to come in.
-fn newcomer(session: &Session, username: &str) -> Result<Username, Refusal> {
+pub(super) fn newcomer(session: &Session, username: &str) -> Result<Username, Refusal> {
     if session.person().is_some() {
         return Err(Code::AlreadyLoggedIn.into());
     }
+    // Before anything that costs work.
+    admits_address(session)?;
     Username::parse(username, session.chat.options.names).map_err(|_| Refusal::from(Code::BadName).about("username"))
+}
+
+/// Whether the address that a session comes from may come in.
+fn admits_address(session: &Session) -> Result<(), Refusal> {
+    match session.origin {
+        Origin::Address(address) => session.chat.standing.admits_address(address, session.chat.clock.now()),
+        Origin::Local | Origin::Host => Ok(()),
+    }
+}
+
+/// Whether a guest, or a new account, may come in under a name now.
+fn admits_guest(session: &Session, skeleton: &str) -> Result<(), Refusal> {
+    let chat = &session.chat;
+    if session.origin != Origin::Host && (!chat.options.guests || chat.standing.level() >= Level::NoGuests) {
+        return Err(Code::Forbidden.into());
+    }
+    chat.standing.admits_name(skeleton, chat.clock.now())
+}
+
+/// Whoever has come online is logged in, unless the server was closed meanwhile, or this one kept out: who decides that
+/// looks for sessions after saying so, and this is asked when the session can be found.
+///
+/// # Errors
+/// Why it is out again.
+pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<(), Refusal> {
+    let chat = &session.chat;
+    let admitted = admits_address(session).and_then(|()| match person.role() {
+        _ if person.user.is_guest() => admits_guest(session, &person.skeleton),
+        // Or an admin who likes to look like somebody could be kept out by another's name.
+        ServerRole::Admin => Ok(()),
+        ServerRole::User if chat.standing.is_closing(person.user.id) => Err(Code::BadCredentials.into()),
+        ServerRole::User => chat.standing.admits_name(&person.skeleton, chat.clock.now()),
+    });
+    if let Err(refusal) = admitted {
+        chat.depart(person, session);
+        return Err(refusal);
+    }
+    session.set_person(person)
 }
 
 async fn as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
-    if !chat.options.guests && session.origin != Origin::Host {
-        return Err(Code::Forbidden.into());
-    }
     let skeleton = name.skeleton();
+    admits_guest(session, &skeleton)?;
     let claim = chat.online.claim(skeleton.clone(), Instant::now())?;
     if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
         return Err(Code::NameTaken.into());
     }
     let GuestToken { token, id } = guest_token(chat, &name)?;
     let person = claim.enter(User { id, name, role: ServerRole::User }, session, session.floods());
-    session.set_person(&person)?;
+    come_in(session, &person)?;
     Ok(logged_in(chat, &person, Some(token), Vec::new()))
 }
 
@@ -194,22 +163,79 @@ async fn with_password(session: &Arc<Session>, name: &Username, password: &Secre
     let chat = &session.chat;
     let attempt = Attempt::take(session, name)?;
     let account = chat.store.account(name.folded()).await.map_err(|error| unavailable(&error))?;
+    // What is left of a deleted one has no password, and is as much work as nobody.
+    let account = account.filter(|account| !account.deleted);
     let hash = account.as_ref().map(|account| &*account.password_hash);
     let fits = chat.passwords.verify(password, hash).await?;
-    let Some(account) = account.filter(|_| fits) else { return Err(attempt.failed()) };
+    let Some(account) = account.filter(|_| fits) else {
+        return Err(attempt.failed(Code::BadCredentials));
+    };
     attempt.succeeded();
-    as_account(session, account).await
+    let hash = account.password_hash.clone();
+    as_account(session, account, Proof::Password(hash)).await
+}
+
+/// An account shows one of its tokens.
+async fn with_token(session: &Arc<Session>, name: &Username, token: &Secret) -> Result<LoggedIn, Refusal> {
+    let chat = &session.chat;
+    let attempt = Attempt::take(session, name)?;
+    let hash = secret::hash(&token.0);
+    let found = chat.store.token(hash).await.map_err(|error| unavailable(&error))?;
+    let now = chat.clock.now();
+    let holds = |(token, account): &(StoredToken, Account)| {
+        account.name == *name && !account.deleted && token.expires.is_none_or(|expires| now < expires)
+    };
+    let Some((token, account)) = found.filter(holds) else { return Err(attempt.failed(Code::BadCredentials)) };
+    attempt.succeeded();
+    chat.note(Change::UseToken { id: token.id, time: now });
+    as_account(session, account, Proof::Token(hash, token)).await
+}
+
+/// What the account is now that proved itself a moment ago, if what proved it still does.
+async fn proved(chat: &Chat, account: &Account, proof: &Proof) -> Result<Option<Account>, Refusal> {
+    let now = match proof {
+        Proof::Password(hash) => {
+            let now = chat.store.user(account.id).await.map_err(|error| unavailable(&error))?;
+            now.filter(|now| now.password_hash == *hash)
+        }
+        Proof::Token(hash, _) => {
+            let now = chat.store.token(*hash).await.map_err(|error| unavailable(&error))?;
+            now.map(|(_, now)| now).filter(|now| now.id == account.id)
+        }
+    };
+    Ok(now.filter(|now| !now.deleted))
 }
 
 /// An account has proved who it is.
-async fn as_account(session: &Arc<Session>, account: Account) -> Result<LoggedIn, Refusal> {
+async fn as_account(session: &Arc<Session>, account: Account, proof: Proof) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
+    if account.role != ServerRole::Admin {
+        chat.standing.admits_name(&account.name.skeleton(), chat.clock.now())?;
+    }
     let blocked = chat.standing.blocked_by(account.id).into_iter().map(|blocked| blocked.user).collect();
     let memberships = chat.store.memberships(account.id, blocked).await.map_err(|error| unavailable(&error))?;
-    let user = User { id: account.id, name: account.name, role: account.role };
+    let user = User { id: account.id, name: account.name.clone(), role: account.role };
     let skeleton = user.name.skeleton();
     let person = chat.online.enter(user, skeleton, session, chat.options.limits.max_sessions_per_user)?;
-    session.set_person(&person)?;
+    // Whoever takes back what proves it, or the role, does so first and looks for sessions then.
+    let now = match proved(chat, &account, &proof).await {
+        Ok(Some(now)) => now,
+        Ok(None) => {
+            chat.depart(&person, session);
+            return Err(Code::BadCredentials.into());
+        }
+        Err(refusal) => {
+            chat.depart(&person, session);
+            return Err(refusal);
+        }
+    };
+    if now.role != account.role {
+        person.set_role(now.role);
+    }
+    come_in(session, &person)?;
+    if let Proof::Token(_, StoredToken { id, label, .. }) = proof {
+        session.set_token(UsedToken { id, label });
+    }
     let mut lines = Vec::new();
     for membership in memberships {
         let Some(room) = chat.rooms.by_id(membership.room) else { continue };
@@ -225,12 +251,15 @@ async fn as_account(session: &Arc<Session>, account: Account) -> Result<LoggedIn
 }
 
 /// A guest shows the token of its last login, and is the same guest again.
-async fn with_token(session: &Arc<Session>, name: Username, token: &Secret) -> Result<LoggedIn, Refusal> {
+async fn as_returning_guest(session: &Arc<Session>, name: Username, token: &Secret) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
     let skeleton = name.skeleton();
     let attempt = Attempt::take(session, &name)?;
-    let Some(GuestToken { token, id }) = GuestToken::of(chat, &name, &token.0) else { return Err(attempt.failed()) };
+    let Some(GuestToken { token, id }) = GuestToken::of(chat, &name, &token.0) else {
+        return Err(attempt.failed(Code::BadCredentials));
+    };
     attempt.succeeded();
+    admits_guest(session, &skeleton)?;
     let person = match chat.online.come_back(id, &skeleton, session, Instant::now()) {
         Return::Back(person, old) => {
             for session in old {
@@ -253,7 +282,7 @@ async fn with_token(session: &Arc<Session>, name: Username, token: &Secret) -> R
         Return::Taken => return Err(Code::NameTaken.into()),
         Return::TooLate | Return::Unknown => return Err(Code::BadCredentials.into()),
     };
-    session.set_person(&person)?;
+    come_in(session, &person)?;
     let mut lines = Vec::new();
     for room in person.rooms() {
         let Some(role) = room.ledger().state.role(id) else { continue };
@@ -273,7 +302,8 @@ fn line_of(room: &Room, person: &Person, role: RoomRole, read: Seq, unread: Unre
     Membership { room, kind, topic, role, head, read, unread: unread.messages, mentions: unread.mentions }
 }
 
-fn logged_in(chat: &Chat, person: &Person, token: Option<Box<str>>, mut rooms: Vec<Membership>) -> LoggedIn {
+/// What is answered to somebody who has come in.
+pub(super) fn logged_in(chat: &Chat, person: &Person, token: Option<Box<str>>, mut rooms: Vec<Membership>) -> LoggedIn {
     let (user, count) = (&person.user, rooms.len());
     rooms.sort_by(|a, b| a.room.cmp(&b.room));
     let mut fitting = Fitting::default();
@@ -286,48 +316,5 @@ fn logged_in(chat: &Chat, person: &Person, token: Option<Box<str>>, mut rooms: V
         more: rooms.len() < count,
         rooms,
         blocked: chat.standing.blocked_by(user.id).into_iter().map(|blocked| blocked.name).collect(),
-    }
-}
-
-/// What somebody does about its own account, and what admins do about others.
-pub(super) async fn manage(_session: &Arc<Session>, _person: &Arc<Person>, _request: Request) -> Answer {
-    Err(Code::Internal.into())
-}
-
-/// An attempt at a password or token, taken before it is looked at. Only failures count: dropping it gives it back.
-struct Attempt<'a> {
-    chat: &'a Chat,
-    name: &'a Username,
-    /// None where nobody counts, or not any more.
-    origin: Option<throttle::Origin>,
-}
-
-impl<'a> Attempt<'a> {
-    fn take(session: &'a Session, name: &'a Username) -> Result<Attempt<'a>, Refusal> {
-        let (chat, origin) = (&session.chat, session.counted());
-        if let Some(origin) = origin {
-            let most = chat.options.limits.password_attempts;
-            chat.attempts.take(name.folded(), origin, most, Instant::now()).map_err(Refusal::rate_limited)?;
-        }
-        Ok(Attempt { chat, name, origin })
-    }
-
-    fn failed(mut self) -> Refusal {
-        self.origin = None;
-        Code::BadCredentials.into()
-    }
-
-    fn succeeded(self) {
-        if let Some(origin) = self.origin {
-            self.chat.attempts.forgive(self.name.folded(), origin);
-        }
-    }
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if let Some(origin) = self.origin {
-            self.chat.attempts.give_back(self.name.folded(), origin);
-        }
     }
 }

@@ -1,0 +1,44 @@
+//! Secrets that the server makes: random bytes, shown once to whoever is to have them, and kept only as a hash.
+
+use blake2::{Blake2b256, Digest};
+
+use crate::chat::service::hex;
+use crate::protocol::{Code, Refusal};
+use crate::store::Hash;
+
+/// What tokens of accounts begin with, so that those who scan for secrets find them, and a login knows them at once.
+pub(crate) const TOKEN: &str = "snk_a";
+/// What invitations begin with.
+pub(crate) const INVITATION: &str = "snk_i";
+
+/// How many random bytes a secret has: nobody guesses them, so their hash need not be slow.
+const RANDOM_BYTES: usize = 32;
+
+/// A new secret that begins like this.
+///
+/// # Errors
+/// `internal`, where the operating system has no randomness.
+pub(crate) fn mint(prefix: &str) -> Result<Box<str>, Refusal> {
+    let mut random = [0; RANDOM_BYTES];
+    getrandom::fill(&mut random).map_err(|_| Code::Internal)?;
+    Ok(format!("{prefix}{}", hex(&random)).into())
+}
+
+/// What is kept of a secret.
+pub(crate) fn hash(secret: &str) -> Hash {
+    Blake2b256::digest(secret.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_secrets_are_alike() {
+        let (one, other) = (mint(TOKEN).unwrap(), mint(TOKEN).unwrap());
+        assert!(one.starts_with("snk_a") && one.len() == 5 + 64, "{one}");
+        assert_ne!(one, other);
+        assert_eq!(hash(&one), hash(&one));
+        assert_ne!(hash(&one), hash(&other));
+    }
+}
