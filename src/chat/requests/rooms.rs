@@ -140,6 +140,8 @@ pub(super) async fn settings(
         act: Some(act),
         ..room::Draft::new(&person.user, chat.clock.now(), Body::Room(change), origin)
     };
+    // The answer comes in front of the entry.
+    session.hold(&room);
     let entry = posted(session, &room, draft, may).await?;
     drop(claim);
     if retention {
@@ -172,7 +174,7 @@ pub(super) async fn delete(session: &Arc<Session>, person: &Arc<Person>, name: &
         return Err(Code::Forbidden.into());
     }
     let act = chat.act(person, "delete_room", Some(&room), room.name().as_str(), "");
-    session.hold(&room);
+    session.hold_to_leave(&room);
     erase(chat, &room, Some(act)).await?;
     Ok(Response::Deleted { room: room.name() })
 }
@@ -270,7 +272,7 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
         session.chat.tell_presence(&room, person, false);
         person.remove_room(room.id);
     } else {
-        session.hold(&room);
+        session.hold_to_leave(&room);
         part(&session.chat, user, &room).await?;
     }
     Ok(Response::Left { room: room.name() })

@@ -189,11 +189,6 @@ impl State {
         self.bans.len() + self.mutes.len() + self.invited.len()
     }
 
-    /// Whether an account is invited.
-    pub(crate) fn is_invited(&self, user: UserId) -> bool {
-        self.invited.contains(&user)
-    }
-
     /// Whether a room is anything to somebody: to others it does not exist.
     pub(crate) fn sees(&self, asker: Asker<'_>) -> bool {
         match self.settings.kind {
@@ -574,6 +569,8 @@ impl State {
     /// A guest, who is online, becomes a member; sees what comes from `joined` on, where that matters. True if it was none.
     pub(crate) fn add_guest(&mut self, user: UserId, name: Arc<str>, joined: Seq) -> bool {
         let member = Member { role: RoomRole::Member, guest: Some(name), joined: Some(joined), online: true };
+        // An invitation lets in once.
+        self.invited.remove(&user);
         !self.members.contains_key(&user) && self.set(user, Some(member)).is_none()
     }
 

@@ -168,6 +168,21 @@ impl Model {
         !(is_guest(who) && self.guests_are_out)
     }
 
+    /// The same deed, with a target that is mostly a message of the room: what is drawn is its place among them.
+    pub(crate) fn meant(&self, mut deed: Deed) -> Deed {
+        let room = room_of(&deed);
+        if let Deed::Edit { target, .. }
+        | Deed::TakeBack { target, .. }
+        | Deed::React { target, .. }
+        | Deed::Message { reply_to: Some(target), .. } = &mut deed
+        {
+            let messages = room.and_then(|room| self.rooms.get(&room)).map(|room| &room.messages);
+            let message = messages.and_then(|messages| messages.keys().nth(*target as usize));
+            *target = message.copied().unwrap_or(*target);
+        }
+        deed
+    }
+
     pub(crate) fn members(&self, room: usize) -> Option<BTreeMap<usize, &'static str>> {
         let word = |role: u8| ["", "member", "moderator", "owner"][usize::from(role)];
         let members = &self.rooms.get(&room)?.members;
@@ -184,8 +199,7 @@ impl Model {
     }
 
     fn closed(&self, who: usize, level: &str) -> Result<(), No> {
-        let closed = LEVELS[..=self.level].contains(&level);
-        if closed && who != ADMIN { Err("forbidden") } else { Ok(()) }
+        if who != ADMIN && LEVELS[..=self.level].contains(&level) { Err("forbidden") } else { Ok(()) }
     }
 
     /// A room that somebody can see and is not banned from.
@@ -236,6 +250,7 @@ impl Model {
         }
         self.closed(who, "members_only")?;
         let room = self.room(who, room)?;
+        room.invited.remove(&who);
         if is_guest(who) {
             room.members.insert(who, (MEMBER, room.head + 1));
             return Ok(());
@@ -246,7 +261,6 @@ impl Model {
             room.heir = None;
         }
         room.members.insert(who, (role, joined));
-        room.invited.remove(&who);
         Ok(())
     }
 
@@ -279,22 +293,35 @@ impl Model {
             }
             Deed::Join { room } => self.add(who, *room).map(|()| None),
             Deed::Resume { room } => {
-                if is_guest(who) { self.add(who, *room)? } else { drop(self.my_room(who, *room)?) }
+                if is_guest(who) {
+                    self.add(who, *room)?;
+                } else {
+                    self.my_room(who, *room)?;
+                }
                 Ok(None)
             }
             Deed::Leave { room } => {
                 let room = self.my_room(who, *room)?;
-                if is_guest(who) { drop(room.members.remove(&who)) } else { drop(room.remove(who)) }
+                if is_guest(who) {
+                    room.members.remove(&who);
+                } else {
+                    room.remove(who);
+                }
                 Ok(None)
             }
             Deed::Unfollow { room } => self.room(who, *room).map(|_| None),
-            Deed::Moderate { room, verb, whom, for_s } => self.moderate(who, *room, VERBS[*verb], *whom, *for_s).map(Some),
+            Deed::Moderate { room, verb, whom, for_s } => {
+                self.moderate(who, *room, VERBS[*verb], *whom, *for_s).map(Some)
+            }
             Deed::Role { room, whom, role } => {
                 let room = self.ruled_room(who, *room, OWNER)?;
                 let role = [MEMBER, MODERATOR, OWNER][*role];
                 let (old, joined) = *room.members.get(whom).ok_or("no_such_user")?;
                 let stepping_back = who == *whom && role < old;
-                if is_guest(*whom) || room.is_last_owner(*whom) && role != OWNER || room.rank(who) <= old && !stepping_back {
+                if is_guest(*whom)
+                    || room.is_last_owner(*whom) && role != OWNER
+                    || room.rank(who) <= old && !stepping_back
+                {
                     return Err("forbidden");
                 }
                 room.members.insert(*whom, (role, joined));
@@ -320,17 +347,27 @@ impl Model {
             }
             Deed::Look { room, verb } => {
                 match LOOKS[*verb] {
-                    "room" => drop(self.room(who, *room)?),
+                    "room" => {
+                        self.room(who, *room)?;
+                    }
                     "names" => {
                         let open = self.room(who, *room)?.kind != "private";
                         if !open {
                             self.kept_room(who, *room)?;
                         }
                     }
-                    "bans" | "acts" => drop(self.ruled_room(who, *room, MODERATOR)?),
-                    "read" => drop(self.my_room(who, *room)?),
-                    "typing" => drop(self.open_room(who, *room)?),
-                    _ => drop(self.readable(who, *room)?),
+                    "bans" | "acts" => {
+                        self.ruled_room(who, *room, MODERATOR)?;
+                    }
+                    "read" => {
+                        self.my_room(who, *room)?;
+                    }
+                    "typing" => {
+                        self.open_room(who, *room)?;
+                    }
+                    _ => {
+                        self.readable(who, *room)?;
+                    }
                 }
                 Ok(None)
             }
@@ -434,7 +471,7 @@ impl Model {
                     return Err("forbidden");
                 }
                 self.level = *level;
-                if LEVELS[*level] == "members_only" || LEVELS[*level] == "read_only" {
+                if LEVELS[..=*level].contains(&"no_guests") {
                     self.guests_are_out = true;
                     for room in self.rooms.values_mut() {
                         room.members.retain(|who, _| !is_guest(*who));
@@ -469,13 +506,13 @@ impl Model {
     }
 
     fn block(&mut self, who: usize, whom: usize, on: bool) -> Result<(), No> {
-        if is_guest(who) || who == whom {
+        if on && who == whom {
             return Err("forbidden");
         }
-        if on {
+        if on && whom != NOBODY {
             self.blocks.insert((who, whom));
-        } else {
-            self.blocks.remove(&(who, whom));
+        } else if !self.blocks.remove(&(who, whom)) {
+            return Err("no_such_user");
         }
         Ok(())
     }
@@ -488,16 +525,14 @@ impl Model {
         let until = for_s.map(|seconds| now + seconds * 1000);
         if verb == "invite" {
             let kept_out = Room::holds(&room.bans, whom, now);
-            if room.members.contains_key(&whom) || kept_out || private && is_guest(whom) {
+            if room.members.contains_key(&whom) || kept_out {
                 return Err("forbidden");
             }
             if whom == NOBODY {
                 return Err("no_such_user");
             }
             blocked?;
-            if !is_guest(whom) {
-                room.invited.insert(whom);
-            }
+            room.invited.insert(whom);
             return Ok(room.log());
         }
         if who == whom || room.rank(whom) >= room.rank(who) {

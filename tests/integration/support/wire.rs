@@ -163,6 +163,13 @@ impl Wire {
         async move { self.object(at, "anything", false).await }
     }
 
+    /// Waits for the next object, whatever it is, presence too.
+    #[track_caller]
+    pub(crate) fn expect_any(&mut self) -> impl Future<Output = Value> {
+        let at = Location::caller();
+        async move { self.object(at, "anything", true).await }
+    }
+
     /// Waits until the server closes. Nothing but presence may come before.
     #[track_caller]
     pub(crate) fn expect_close(&mut self) -> impl Future<Output = ()> {

@@ -142,6 +142,10 @@ pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<()
         chat.depart(person, session);
         return Err(refusal);
     }
+    if chat.online.has_ended() {
+        // The name was a guest's, whose conversations are over.
+        chat.upkeep.notify_one();
+    }
     session.set_person(person)
 }
 
@@ -277,7 +281,13 @@ async fn as_returning_guest(session: &Arc<Session>, name: Username, token: &Secr
             if chat.store.is_taken(&skeleton).await.map_err(|error| unavailable(&error))? {
                 return Err(Code::NameTaken.into());
             }
-            claim.enter(User { id, name, role: ServerRole::User }, session, session.floods())
+            let person = claim.enter(User { id, name, role: ServerRole::User }, session, session.floods());
+            // Its conversations have waited for it.
+            for room in chat.rooms.direct_of(id) {
+                person.add_room(&room, Seq::ZERO);
+                rooms::come_back(chat, &person, &room);
+            }
+            person
         }
         Return::Taken => return Err(Code::NameTaken.into()),
         Return::TooLate | Return::Unknown => return Err(Code::BadCredentials.into()),

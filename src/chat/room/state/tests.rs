@@ -195,6 +195,9 @@ fn a_guest_may_be_asked_into_a_private_room() {
     change(&mut state, -7, Invite);
     assert!(state.sees(guest));
     assert!(!state.sees(Asker { id: UserId(-8), ..guest }), "a guest is not its name");
+    state.add_guest(UserId(-7), name(7).into(), Seq(9));
+    change(&mut state, -7, Kick);
+    assert!(!state.sees(guest), "whoever was put out has to be asked again");
 }
 
 #[test]

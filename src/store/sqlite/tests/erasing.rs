@@ -54,7 +54,10 @@ pub(super) async fn indexed(it: &Subject<SqliteStore>, folder: &Path) {
 
 /// Lower case, so that it is the same in the index.
 fn word(n: u64) -> String {
-    format!("qz{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    // Scrambled, so that none of them stands in another one.
+    let mixed = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    format!("qz{:016x}", mixed ^ (mixed >> 27))
 }
 
 /// Texts of many lengths, each with a word of its own.
