@@ -23,7 +23,7 @@ use bytes::Bytes;
 use crate::chat::outbox::Answered;
 use crate::chat::room::{Follower, Room, Slice};
 use crate::chat::session::{End, Form, Held, Inner, Session};
-use crate::model::{Entry, RoomName, Seq};
+use crate::model::{Body, Entry, RoomChange, RoomName, Seq};
 use crate::protocol::encoded::Segment;
 use crate::protocol::{Code, Hint};
 use crate::store::{Most, StoreError};
@@ -105,7 +105,7 @@ impl Follow {
 
     /// Up to where its entries may be sent now.
     fn limit(&self, inner: &crate::chat::outbox::Outbox, held: Held) -> Seq {
-        if held == Held::Room(self.room.id) {
+        if held == Held::Room(self.room.id) || held == Held::Leaving(self.room.id) {
             return self.cursor;
         }
         let head = self.room.head();
@@ -189,7 +189,13 @@ impl Session {
                 let slice =
                     follow.room.live().tail_for(follow.second).slice(follow.cursor, limit, ROUND_BYTES - bytes, chunks);
                 match slice {
-                    Slice::Took { last } => follow.cursor = last,
+                    Slice::Took { last, renamed } => {
+                        follow.cursor = last;
+                        // The next entries may have to be read from the log.
+                        if let Some(name) = renamed {
+                            follow.name = name;
+                        }
+                    }
                     Slice::Behind => {
                         let (room, after) = (Arc::clone(&follow.room), follow.cursor);
                         read = Some(Todo::Read { room, after, up_to: limit, stamp: follow.stamp, form: Form::Encoded });
@@ -228,6 +234,9 @@ impl Session {
                 follow.ahead = VecDeque::new();
             }
             follow.cursor = entry.seq;
+            if let Body::Room(RoomChange { name: Some(name), .. }) = &entry.body {
+                follow.name = name.clone();
+            }
             round.entries = Entries::Typed(follow.name.clone(), entry);
             break;
         }
@@ -277,12 +286,14 @@ impl Session {
                 return None;
             }
         };
+        // Of a room that was deleted there may be only a part: then there is nothing more to come than its end.
+        let torn = entries.first().is_some_and(|first| first.seq != after.next()) && room.ledger().state.gone;
         let mut inner = self.inner();
         let follow = inner.follows.iter_mut().find(|follow| follow.room.id == room.id && follow.stamp == stamp)?;
         if follow.cursor != after {
             return None;
         }
-        let Some(last) = entries.last().map(|entry| entry.seq) else {
+        let Some(last) = entries.last().map(|entry| entry.seq).filter(|_| !torn) else {
             // The log has nothing there any more: the cursor stands before what is kept.
             follow.cursor = up_to;
             return None;
@@ -372,7 +383,7 @@ impl Session {
     /// Not where it has just asked for that itself: then the answer tells it.
     pub(super) fn put_out(&self, room: &Room, seq: Seq, farewell: Hint) {
         let mut inner = self.inner();
-        let asked = inner.held == Held::Room(room.id);
+        let asked = inner.held == Held::Leaving(room.id);
         match inner.follows.iter_mut().find(|follow| follow.room.id == room.id) {
             Some(follow) => {
                 follow.stop_at(seq);
@@ -392,6 +403,11 @@ impl Session {
     /// Sends nothing of a room until the request under way was answered.
     pub(super) fn hold(&self, room: &Room) {
         self.inner().held = Held::Room(room.id);
+    }
+
+    /// The same, where the request is to be out of the room: its answer tells all that there is to tell.
+    pub(super) fn hold_to_leave(&self, room: &Room) {
+        self.inner().held = Held::Leaving(room.id);
     }
 
     /// Sends nothing of a room any more.

@@ -331,6 +331,8 @@ impl Online {
             return false;
         }
         here.sessions = Vec::new();
+        // A guest may come back, but is there then.
+        here.status = Status::default();
         drop(here);
         match table.holders.get(&person.skeleton) {
             Some(Holder::Here(known)) if Arc::ptr_eq(known, person) => {}
@@ -389,6 +391,11 @@ impl Online {
             Holder::Claimed | Holder::Departed(..) => None,
         });
         here.collect()
+    }
+
+    /// Whether there are guests who cannot come back any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.table().ended.is_empty()
     }
 
     /// Guests who cannot come back any more, each once.

@@ -91,6 +91,8 @@ pub(super) enum Held {
     Nothing,
     /// The entries of one room.
     Room(RoomId),
+    /// The entries of a room that this session asked to be out of.
+    Leaving(RoomId),
     /// All entries.
     Everything,
 }

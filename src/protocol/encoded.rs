@@ -13,6 +13,8 @@ pub struct Segment {
     bytes: Bytes,
     /// Where each entry ends in `bytes`.
     ends: Box<[u32]>,
+    /// The entries that give the room another name, which is rare.
+    names: Box<[(Seq, RoomName)]>,
 }
 
 impl Segment {
@@ -24,11 +26,14 @@ impl Segment {
         debug_assert!(entries.windows(2).all(|pair| pair[0].seq.next() == pair[1].seq), "entries are consecutive");
         // A guess that fits short messages, so that the buffer rarely has to move.
         let mut bytes = Vec::with_capacity(entries.len() * 256);
-        let mut room_after = room;
+        let (mut room_after, mut names) = (room, Vec::new());
         let ends = entries
             .iter()
             .map(|entry| {
-                room_after = native::renames(entry).unwrap_or(room_after);
+                if let Some(name) = native::renames(entry) {
+                    room_after = name;
+                    names.push((entry.seq, name.clone()));
+                }
                 native::write_entry(room_after, entry, &mut bytes);
                 u32::try_from(bytes.len()).unwrap_or(u32::MAX)
             })
@@ -36,12 +41,18 @@ impl Segment {
         // What the guess was too large by would stay in memory for as long as the segment does.
         bytes.shrink_to_fit();
         let first = entries.first().map_or(Seq::ZERO, |entry| entry.seq);
-        Segment { room_after: room_after.clone(), first, bytes: Bytes::from(bytes), ends }
+        Segment { room_after: room_after.clone(), first, bytes: Bytes::from(bytes), ends, names: names.into() }
     }
 
     /// What the room is called behind the last entry: whoever goes on from here needs it for the next ones.
     pub fn room_after(&self) -> &RoomName {
         &self.room_after
+    }
+
+    /// What the room is called behind the last of the entries behind `after`, up to and including `up_to`, that give it
+    /// another name.
+    pub fn renamed(&self, after: Seq, up_to: Seq) -> Option<&RoomName> {
+        self.names.iter().rev().find(|(seq, _)| *seq > after && *seq <= up_to).map(|(_, name)| name)
     }
 
     /// The first entry.
@@ -112,6 +123,8 @@ mod tests {
         let rooms: Vec<_> = lines(&segment.slice(Seq::ZERO, Seq(9))).iter().map(|line| line["room"].clone()).collect();
         assert_eq!(rooms, ["lobby", "hall", "hall"]);
         assert_eq!(segment.room_after(), &new);
+        assert_eq!(segment.renamed(Seq(7), Seq(8)), Some(&new));
+        assert_eq!((segment.renamed(Seq::ZERO, Seq(7)), segment.renamed(Seq(8), Seq(9))), (None, None));
         assert_eq!(Segment::encode(&old, &entries[..1]).room_after(), &old);
         let back = RoomChange { name: Some(old.clone()), was: Some(new.clone()), ..RoomChange::default() };
         entries[2].body = Body::Room(back);

@@ -1,299 +1,412 @@
-//! What nobody is to learn: secrets, from the log or the files; who is where, from hints; from where, from anything. And
-//! that what comes from outside breaks no line of the log.
+//! What somebody may not know: private rooms, what was said before one came, what follows a removal, addresses.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
-use rustix::process::Signal;
-use serde_json::{Value, json};
 use snakk::model::ServerRole;
 
-use crate::support::daemon::FREE;
-use crate::support::requests::{keys, whole, with};
-use crate::support::server::{PASSWORD, hello};
-use crate::support::{Daemon, Wire, daemon, people, server};
+use crate::support::wire::{lines, message};
+use crate::support::{TestServer, Value, Wire, json, server};
 
-/// A daemon that logs everything that there is to log, in that form, with an admin called ada.
-async fn talkative(format: &str) -> Daemon {
-    let config =
-        format!("{}[log]\nlevel = \"trace\"\nformat = \"{format}\"\n[accounts]\nregistration = \"invite\"\n", FREE);
-    let setup = daemon().config(&config);
-    std::fs::create_dir(setup.data_dir()).expect("a new folder");
-    people::seed(&setup.data_dir().join("snakk.db"), &[("ada", ServerRole::Admin)]).await;
-    setup.await
+/// Asks something, and gives everything that the server writes up to the answer, byte for byte.
+async fn written(wire: &mut Wire, mut request: Value) -> String {
+    request["id"] = "this".into();
+    wire.send(request).await;
+    up_to(wire, "\"id\":\"this\"").await
 }
 
-async fn login(daemon: &Daemon, name: &str, password: &str) -> Wire {
-    let mut wire = daemon.hello(name).await;
-    wire.ask(json!({"request": "login", "username": name, "password": password})).await;
-    wire
+/// Everything that the server has for somebody now, presence too.
+async fn heard(wire: &mut Wire) -> String {
+    let mut kept = String::new();
+    while let Some(event) = wire.next_kept() {
+        kept = format!("{kept}{event}\n");
+    }
+    wire.send(json!({"request": "ping", "id": "now"})).await;
+    kept + &up_to(wire, "\"id\":\"now\"").await
 }
 
-/// Stops it; what it has logged.
-async fn logged(daemon: &mut Daemon) -> String {
-    daemon.signal(Signal::TERM);
-    assert!(daemon.exited().await.success());
-    daemon.stderr()
+async fn up_to(wire: &mut Wire, mark: &str) -> String {
+    let mut text = String::new();
+    while !(text.contains(mark) && text.ends_with('\n')) {
+        let (_, bytes) = wire.read_once().await;
+        assert!(!bytes.is_empty(), "{} was closed after {text}", wire.name);
+        text.push_str(std::str::from_utf8(&bytes).expect("UTF-8"));
+    }
+    text
 }
 
-/// What is in all files of a folder, one behind the other.
-fn everything(folder: &Path) -> Vec<u8> {
-    let files = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());
-    files.filter(|path| path.is_file()).flat_map(|path| std::fs::read(path).expect("a file")).collect()
+async fn people(accounts: &[&str], admins: &[&str]) -> TestServer {
+    let setup = server().with(|config| config.storage.durability = snakk::store::Durability::Normal);
+    setup.people(ServerRole::User, accounts.iter().copied()).people(ServerRole::Admin, admins.iter().copied()).await
 }
 
-fn contains(bytes: &[u8], word: &str) -> bool {
-    memchr::memmem::find(bytes, word.as_bytes()).is_some()
-}
-
-/// The answers of somebody, as they came.
-#[derive(Default)]
-struct Heard(String);
-
-impl Heard {
-    async fn ask(&mut self, wire: &mut Wire, request: Value) -> Value {
-        let answer = wire.outcome(request).await;
-        if answer.get("error").is_some() {
-            self.0 += &answer.to_string();
+/// Everything that can be asked about a room, in each form whose answer could tell something.
+fn about(room: &str) -> Vec<Value> {
+    let words = ["join", "unfollow", "leave", "names", "bans", "room", "delete_room", "history", "typing", "acts"];
+    let mut requests: Vec<Value> = words.iter().map(|word| json!({"request": word, "room": room})).collect();
+    for word in ["invite", "kick", "ban", "unban", "mute", "unmute"] {
+        for name in ["olga", "nemo", "outside", "!"] {
+            requests.push(json!({"request": word, "room": room, "username": name}));
         }
-        answer
+    }
+    requests.extend([
+        json!({"request": "join", "room": room, "since": 0}),
+        json!({"request": "join", "room": room, "since": 1, "epoch": "x"}),
+        json!({"request": "join", "room": room, "backlog": 5}),
+        json!({"request": "resume", "rooms": {room: 1}}),
+        json!({"request": "resume", "rooms": {room: {"since": 1, "epoch": "x"}, "lobby": 0}}),
+        json!({"request": "names", "room": room, "after": "a"}),
+        json!({"request": "topic", "room": room, "topic": "words"}),
+        json!({"request": "topic", "room": room, "topic": "\u{1}"}),
+        json!({"request": "role", "room": room, "username": "olga", "role": "member"}),
+        json!({"request": "room", "room": room, "kind": "public"}),
+        json!({"request": "room", "room": room, "name": "lobby"}),
+        json!({"request": "message", "room": room, "text": "words"}),
+        json!({"request": "message", "room": room, "text": ""}),
+        json!({"request": "message", "room": room, "text": "words", "nonce": "n"}),
+        json!({"request": "message", "room": room, "text": "words", "reply_to": 1}),
+        json!({"request": "message", "room": room, "text": "words", "reply_to": 99}),
+        json!({"request": "history", "room": room, "around": 1}),
+        json!({"request": "history", "room": room, "before": 99, "limit": 1}),
+        json!({"request": "history", "room": room, "after": 0}),
+        json!({"request": "search", "room": room, "query": "words"}),
+        json!({"request": "search", "room": room, "query": ""}),
+        json!({"request": "search", "query": format!("words in:{room}")}),
+        json!({"request": "read", "room": room, "seq": 1}),
+        json!({"request": "report", "room": room, "target": 1}),
+        json!({"request": "report", "room": room, "target": 99, "username": "olga"}),
+        json!({"request": "acts", "room": room, "before": 9}),
+    ]);
+    for target in [1, 99] {
+        requests.push(json!({"request": "edit", "room": room, "target": target, "text": "words"}));
+        requests.push(json!({"request": "edit", "room": room, "target": target, "text": ""}));
+        requests.push(json!({"request": "delete", "room": room, "target": target}));
+        requests.push(json!({"request": "react", "room": room, "target": target, "emoji": "+"}));
+    }
+    requests
+}
+
+#[tokio::test]
+async fn a_private_room_is_to_outsiders_as_one_that_is_not_there() {
+    let server = people(&["olga", "outside", "banned", "former", "lapsed"], &[]).await;
+    let mut olga = server.login("olga").await;
+    olga.ask(json!({"request": "create", "room": "hidden", "topic": "words"})).await;
+    olga.join("hidden").await;
+    olga.say("hidden", "words").await;
+    let mut outsiders = vec![server.login("outside").await, server.native("guest").await];
+    for name in ["banned", "former", "lapsed"] {
+        let mut wire = server.login(name).await;
+        wire.join("hidden").await;
+        wire.say("hidden", "words of my own").await;
+        wire.ask(json!({"request": "leave", "room": "hidden"})).await;
+        outsiders.push(wire);
+    }
+    olga.ask(json!({"request": "room", "room": "hidden", "kind": "private"})).await;
+    // Once invited, and then banned.
+    olga.ask(json!({"request": "invite", "room": "hidden", "username": "lapsed"})).await;
+    for name in ["banned", "lapsed"] {
+        olga.ask(json!({"request": "ban", "room": "hidden", "username": name, "reason": "words"})).await;
+    }
+    for wire in &mut outsiders {
+        heard(wire).await;
+        for (real, none) in about("hidden").into_iter().zip(about("absent")) {
+            let said = written(wire, real.clone()).await;
+            assert!(said.contains("\"code\":\""), "{} is refused {real}: {said}", wire.name);
+            let there_is_none = written(wire, none).await;
+            assert_eq!(said.replace("hidden", "absent"), there_is_none, "{} asks {real}", wire.name);
+        }
+        for request in [
+            json!({"request": "rooms"}),
+            json!({"request": "rooms", "after": "hidde"}),
+            json!({"request": "names"}),
+            json!({"request": "search", "query": "words"}),
+            json!({"request": "whoami"}),
+        ] {
+            let said = written(wire, request).await;
+            assert!(!said.contains("hidden") && !said.contains("words"), "{}: {said}", wire.name);
+        }
+    }
+    for name in ["outside", "banned", "former", "lapsed"] {
+        let mut wire = server.hello(name).await;
+        let password = crate::support::server::PASSWORD;
+        let said = written(&mut wire, json!({"request": "login", "username": name, "password": password})).await;
+        assert!(!said.contains("hidden"), "{said}");
     }
 }
 
 #[tokio::test]
-async fn a_secret_is_in_no_log_no_error_and_no_file() {
-    const GOOD: &str = "marker-good-password";
-    const NEW: &str = "marker-new-password";
-    const WRONG: &str = "marker-wrong-secret";
-    const SAID: &str = "marker-said-words";
-    let mut daemon = talkative("text").await;
-    let mut heard = Heard::default();
-    let mut ada = login(&daemon, "ada", PASSWORD).await;
-    let invitation = ada.ask(json!({"request": "invitation", "action": "create"})).await;
-    let invite = invitation["invite"].as_str().expect("an invitation").to_owned();
-
-    let mut olaf = daemon.hello("olaf").await;
-    for request in [
-        json!({"request": "register", "username": "olaf", "password": WRONG, "invite": WRONG}),
-        json!({"request": "register", "username": "olaf", "password": "short", "invite": invite}),
-        json!({"request": "register", "username": "olaf", "password": GOOD, "invite": invite}),
-        json!({"request": "logout"}),
-        json!({"request": "login", "username": "olaf", "password": WRONG}),
-        json!({"request": "login", "username": "olaf", "token": WRONG}),
-        json!({"request": "login", "username": "olaf", "password": [WRONG]}),
-        json!({"request": "login", "username": "olaf", "password": WRONG, "token": WRONG}),
-        json!({"request": "login", "username": "olaf", "password": GOOD}),
-        json!({"request": "password", "old": WRONG, "new": NEW}),
-        json!({"request": "password", "old": GOOD, "new": NEW}),
-        json!({"request": "delete_account", "password": WRONG}),
-    ] {
-        heard.ask(&mut olaf, request).await;
+async fn nothing_of_a_private_room_reaches_who_is_not_in_it() {
+    let server = people(&["olga", "mark", "outside"], &[]).await;
+    let (mut olga, mut mark, mut outside) =
+        (server.login("olga").await, server.login("mark").await, server.login("outside").await);
+    for wire in [&mut olga, &mut mark, &mut outside] {
+        wire.join("lobby").await;
     }
-    let made = olaf.ask(json!({"request": "token", "action": "create", "label": "bot"})).await;
-    let token = made["token"].as_str().expect("a token").to_owned();
-    let mut bot = daemon.hello("bot").await;
-    heard.ask(&mut bot, json!({"request": "login", "username": "olaf", "token": token})).await;
-    let guest = daemon.hello("gina").await.ask(json!({"request": "login", "username": "gina"})).await;
-    let guest = guest["token"].as_str().expect("a token").to_owned();
-
-    olaf.join("lobby").await;
-    for request in [
-        json!({"request": "message", "room": "lobby", "text": SAID}),
-        json!({"request": "message", "room": "lobby", "text": SAID.repeat(2000)}),
-        json!({"request": "message", "room": "@ada", "text": SAID}),
-        json!({"request": "edit", "room": "lobby", "target": 2, "text": SAID}),
-        json!({"request": "edit", "room": "lobby", "target": 1, "text": SAID}),
-        json!({"request": "search", "query": SAID}),
-        json!({"request": "delete", "room": "lobby", "target": 2}),
-    ] {
-        heard.ask(&mut olaf, request).await;
+    olga.ask(json!({"request": "create", "room": "hidden", "kind": "private"})).await;
+    olga.join("hidden").await;
+    olga.ask(json!({"request": "invite", "room": "hidden", "username": "mark"})).await;
+    mark.join("hidden").await;
+    heard(&mut outside).await;
+    for wire in [&mut olga, &mut mark] {
+        wire.say("hidden", "hidden words for @outside").await;
+        wire.ask(json!({"request": "typing", "room": "hidden"})).await;
+        wire.ask(json!({"request": "read", "room": "hidden", "seq": 1})).await;
     }
-    // What cannot be read is not shown either.
-    let mut wild = daemon.hello("wild").await;
-    wild.send_raw(format!("{{\"request\":\"login\",\"password\":\"{WRONG}\" {SAID}}}\n")).await;
-    heard.0 += &wild.rest().await.iter().map(Value::to_string).collect::<String>();
-    let mut course = daemon.connect("course").await;
-    course.send_raw(format!("{{\"request\":\"login\",\"content\":\"olaf\",\"password\":\"{WRONG}\"}}")).await;
-    heard.0 += &course.next().await.to_string();
-
-    let cmdline = std::fs::read(format!("/proc/{}/cmdline", daemon.pid())).expect("a command line");
-    let log = logged(&mut daemon).await;
-    let files = everything(&daemon.data_dir());
-    for secret in [GOOD, NEW, WRONG, &invite, &token, &guest, PASSWORD] {
-        for (place, bytes) in [("log", log.as_bytes()), ("command line", &cmdline), ("errors", heard.0.as_bytes())] {
-            assert!(!contains(bytes, secret), "{secret} is in the {place}");
-        }
-        assert!(!contains(&files, secret), "{secret} is in a file");
-    }
-    assert!(!contains(log.as_bytes(), SAID) && !contains(heard.0.as_bytes(), SAID));
-    assert!(contains(&files, "$argon2id$") && contains(&files, SAID));
+    mark.ask(json!({"request": "report", "room": "hidden", "reason": "hidden"})).await;
+    olga.ask(json!({"request": "topic", "room": "hidden", "topic": "hidden words"})).await;
+    olga.ask(json!({"request": "kick", "room": "hidden", "username": "mark"})).await;
+    olga.ask(json!({"request": "room", "room": "hidden", "name": "hidden-2"})).await;
+    olga.ask(json!({"request": "delete_room", "room": "hidden-2"})).await;
+    let said = heard(&mut outside).await;
+    assert!(!said.contains("hidden") && !said.contains("typing") && !said.contains("\"event\":\"read\""), "{said}");
 }
 
-/// What could end a line, or begin something else in a terminal, a pattern or a parser.
-const WILD: [&str; 8] = [
-    "a\nINFO forged",
-    "a\r\nb",
-    "\u{1b}[31mred",
-    "\u{9b}2J",
-    "a\u{2028}b\u{2029}c",
-    "{}{:?}%s",
-    "\"},{\"x\":\"",
-    "\u{202e}a",
-];
+#[tokio::test]
+async fn nobody_is_told_where_somebody_else_is() {
+    let server = people(&["olga", "mark"], &["ada"]).await;
+    let (mut olga, mut mark, mut ada) =
+        (server.login("olga").await, server.login("mark").await, server.login("ada").await);
+    for wire in [&mut olga, &mut mark, &mut ada] {
+        wire.join("lobby").await;
+    }
+    let mut said = String::new();
+    ada.ask(json!({"request": "suspend", "address": "127.0.0.9", "reason": "words"})).await;
+    let guest = server.native("guest").await;
+    olga.ask(json!({"request": "status", "status": "away", "text": "words"})).await;
+    olga.say("lobby", "@mark").await;
+    drop(guest);
+    for request in [
+        json!({"request": "names"}),
+        json!({"request": "names", "room": "lobby"}),
+        json!({"request": "rooms"}),
+        json!({"request": "room", "room": "lobby"}),
+        json!({"request": "history", "room": "lobby"}),
+        json!({"request": "search", "query": "mark"}),
+        json!({"request": "whoami"}),
+        json!({"request": "acts"}),
+        json!({"request": "suspensions"}),
+        json!({"request": "disconnect", "username": "olga"}),
+    ] {
+        said += &written(&mut mark, request).await;
+    }
+    said += &heard(&mut mark).await;
+    assert!(said.contains("words") && !said.contains("127.0.0"), "{said}");
+}
 
-/// Says wild things in every place that takes words, and nothing that could be read.
-async fn rage(daemon: &Daemon) {
-    let mut ada = login(daemon, "ada", PASSWORD).await;
-    ada.ask(json!({"request": "create", "room": "den"})).await;
-    let mut nobody = daemon.hello("nobody").await;
-    let long = "x{}\u{1b}".repeat(5000);
-    let mut course = daemon.connect("course").await;
-    course.send_raw(format!("{{\"request\":\"login\",\"content\":{}}}", json!(WILD[0]))).await;
-    course.next().await;
-    for text in WILD.into_iter().chain([long.as_str()]) {
-        for request in whole().into_iter().filter(|request| request["request"] != "logout") {
-            let before = matches!(request["request"].as_str(), Some("login" | "register"));
-            for key in keys(&request).iter().filter(|key| request[*key].is_string()) {
-                match before {
-                    true if text.len() < 1000 => drop(nobody.outcome(with(&request, key, json!(text))).await),
-                    true => {}
-                    false => drop(ada.outcome(with(&request, key, json!(text))).await),
-                }
+#[tokio::test]
+async fn who_comes_to_a_room_that_shows_nothing_old_sees_nothing_old() {
+    let server = people(&["olga", "nina"], &[]).await;
+    let (mut olga, mut nina) = (server.login("olga").await, server.login("nina").await);
+    olga.ask(json!({"request": "create", "room": "den"})).await;
+    olga.join("den").await;
+    let old = olga.say("den", "ancient words").await;
+    let reply = json!({"request": "message", "room": "den", "text": "ancient answer", "reply_to": old});
+    olga.ask(reply).await;
+    olga.ask(json!({"request": "react", "room": "den", "target": old, "emoji": "ancient"})).await;
+    olga.ask(json!({"request": "edit", "room": "den", "target": old, "text": "ancient words, edited"})).await;
+    olga.ask(json!({"request": "room", "room": "den", "history": "joined"})).await;
+    nina.ask_in_vain(json!({"request": "history", "room": "den"}), "not_a_member").await;
+    nina.ask_in_vain(json!({"request": "search", "room": "den", "query": "ancient"}), "not_a_member").await;
+    let found = nina.ask(json!({"request": "search", "query": "ancient"})).await;
+    assert_eq!(found["messages"], json!([]));
+    let mut said = written(&mut nina, json!({"request": "join", "room": "den", "since": 0})).await;
+    olga.ask(json!({"request": "role", "room": "den", "username": "nina", "role": "moderator"})).await;
+    for request in [
+        json!({"request": "join", "room": "den", "since": 0}),
+        json!({"request": "join", "room": "den", "backlog": 100}),
+        json!({"request": "resume", "rooms": {"den": 0}}),
+        json!({"request": "history", "room": "den"}),
+        json!({"request": "history", "room": "den", "around": old}),
+        json!({"request": "history", "room": "den", "before": old + 1}),
+        json!({"request": "history", "room": "den", "after": 0}),
+        json!({"request": "search", "query": "ancient"}),
+        json!({"request": "search", "room": "den", "query": "ancient", "before": 99}),
+        json!({"request": "read", "room": "den", "seq": old}),
+    ] {
+        said += &written(&mut nina, request).await;
+    }
+    said += &heard(&mut nina).await;
+    assert!(!said.contains("ancient words") && !said.contains("ancient answer"), "{said}");
+    // Nor can anything be said about it, by which it would be seen.
+    for request in [
+        json!({"request": "message", "room": "den", "text": "words", "reply_to": old}),
+        json!({"request": "react", "room": "den", "target": old, "emoji": "+"}),
+        json!({"request": "edit", "room": "den", "target": old, "text": "words"}),
+        json!({"request": "delete", "room": "den", "target": old}),
+        json!({"request": "report", "room": "den", "target": old}),
+    ] {
+        nina.ask_in_vain(request, "no_such_message").await;
+    }
+    let seq = olga.say("den", "new words").await;
+    nina.ask(json!({"request": "react", "room": "den", "target": seq, "emoji": "+"})).await;
+}
+
+/// What a session was sent of a room: the numbers of its entries, and whether it was told that it is out, behind them.
+fn seen(said: &str, room: &str) -> (Vec<u64>, bool) {
+    let (mut seqs, mut removed) = (Vec::new(), false);
+    for line in said.lines() {
+        let object: Value = serde_json::from_str(line).expect("an object");
+        if object["room"] == room && object.get("event").is_some() {
+            assert!(!removed, "nothing comes behind the end: {line}");
+            match object["event"].as_str() {
+                Some("removed") => removed = true,
+                _ => seqs.extend(object["seq"].as_u64()),
             }
         }
-        while ada.next_kept().is_some() {}
-        // Bad frames, and an unknown request.
-        let mut wild = login(daemon, "ada", PASSWORD).await;
-        for raw in [format!("{text}\n"), format!("{{\"request\":{}}}\n", json!(text)), format!("[{}]\n", json!(text))] {
-            wild.send_what_goes(raw).await;
+    }
+    (seqs, removed)
+}
+
+#[tokio::test]
+async fn whoever_is_put_out_sees_and_says_nothing_from_then_on() {
+    for verb in ["kick", "ban"] {
+        let server = people(&["olga", "victim"], &[]).await;
+        let mut olga = server.login("olga").await;
+        olga.ask(json!({"request": "create", "room": "den"})).await;
+        olga.join("den").await;
+        let mut sessions =
+            vec![server.login("victim").await, server.login("victim").await, server.login("victim").await];
+        for session in &mut sessions {
+            session.join("den").await;
         }
-        wild.finish_sending().await;
-        wild.rest().await;
-    }
-}
-
-#[tokio::test]
-async fn an_event_is_one_line_of_the_log_whatever_was_said() {
-    let mut daemon = talkative("text").await;
-    rage(&daemon).await;
-    let log = logged(&mut daemon).await;
-    assert!(log.lines().count() > 10, "{log}");
-    for line in log.lines() {
-        let level = line.split_whitespace().nth(1).unwrap_or_default();
-        assert!(matches!(level, "ERROR" | "WARN" | "INFO" | "DEBUG" | "TRACE"), "{line:?}");
-        assert!(!line.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202e}')), "{line:?}");
-        assert!(line.len() < 1000, "{} bytes", line.len());
-    }
-}
-
-#[tokio::test]
-async fn a_log_of_objects_has_one_in_each_line() {
-    let mut daemon = talkative("json").await;
-    rage(&daemon).await;
-    let log = logged(&mut daemon).await;
-    assert!(log.lines().count() > 10, "{log}");
-    for line in log.lines() {
-        let object: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
-        assert!(object["level"].is_string() && object["timestamp"].is_string(), "{line}");
-        assert!(line.len() < 1000 && !line.chars().any(char::is_control), "{line:?}");
-    }
-}
-
-/// Everything that has come and comes until a ping is answered, as one text.
-async fn overheard(wire: &mut Wire) -> String {
-    wire.send(json!({"request": "ping", "id": "overheard"})).await;
-    let mut all = String::new();
-    loop {
-        let object = wire.next_of_all().await;
-        if object["id"] == "overheard" {
-            return all;
+        // Posts in flight: some come before the removal, and some too late.
+        let posts = 200;
+        sessions[0].send_raw(lines((0..posts).map(|number| message("den", &format!("post {number}"))))).await;
+        let removal = olga.ask(json!({"request": verb, "room": "den", "username": "victim"})).await["seq"].clone();
+        let removal = removal.as_u64().expect("a number");
+        for number in 0..5 {
+            olga.say("den", &format!("among us {number}")).await;
         }
-        all += &object.to_string();
-    }
-}
-
-#[tokio::test]
-async fn nobody_hears_who_is_in_a_room_that_it_may_not_see() {
-    let server = server().people(ServerRole::User, ["olga", "otto", "eve"]).await;
-    let (mut olga, mut otto) = (server.login("olga").await, server.login("otto").await);
-    olga.ask(json!({"request": "create", "room": "den", "kind": "private"})).await;
-    olga.ask(json!({"request": "create", "room": "yard"})).await;
-    olga.ask(json!({"request": "invite", "room": "den", "username": "otto"})).await;
-    for room in ["den", "yard"] {
-        olga.join(room).await;
-        otto.join(room).await;
-    }
-    // One who was never in, and one who was banned from both.
-    let mut out = server.native("out").await;
-    let mut eve = server.login("eve").await;
-    olga.ask(json!({"request": "invite", "room": "den", "username": "eve"})).await;
-    for room in ["den", "yard"] {
-        eve.join(room).await;
-        olga.ask(json!({"request": "ban", "room": room, "username": "eve"})).await;
-    }
-    for wire in [&mut out, &mut eve] {
-        overheard(wire).await;
-    }
-    // Everything that there could be a hint of.
-    for room in ["den", "yard"] {
-        otto.ask(json!({"request": "typing", "room": room})).await;
-        otto.say(room, "@eve @out hello").await;
-        otto.ask(json!({"request": "read", "room": room, "seq": 3})).await;
-        otto.ask(json!({"request": "topic", "room": room, "topic": "eve"})).await;
-        otto.ask(json!({"request": "leave", "room": room})).await;
-    }
-    otto.ask(json!({"request": "status", "status": "away", "text": "with olga"})).await;
-    otto.ask(json!({"request": "logout"})).await;
-    olga.ask(json!({"request": "status", "status": "away"})).await;
-    olga.ask(json!({"request": "room", "room": "den", "slow_mode_s": 1})).await;
-    for wire in [&mut out, &mut eve] {
-        assert_eq!(overheard(wire).await, "");
-        let rooms = wire.ask(json!({"request": "rooms"})).await.to_string();
-        assert!(!rooms.contains("den"), "{rooms}");
-        let login = wire.ask(json!({"request": "names"})).await.to_string();
-        assert!(!login.contains("den") && !login.contains("yard"), "{login}");
-        for request in ["names", "room", "history", "typing", "join"] {
-            let of = |room: &str| json!({"request": request, "room": room});
-            let (den, none) = (wire.outcome(of("den")).await, wire.outcome(of("none")).await);
-            assert_eq!((&den["code"], &den["error"]), (&json!("no_such_room"), &none["error"]));
+        let code = if verb == "ban" { "banned" } else { "not_a_member" };
+        for (number, session) in sessions.iter_mut().enumerate() {
+            let said = heard(session).await;
+            let (seqs, removed) = seen(&said, "den");
+            assert!(removed, "session {number} is told so");
+            assert!(seqs.iter().all(|seq| *seq <= removal), "session {number} sees nothing of what follows {removal}");
+            assert!(seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]), "and no gap before");
+            if number == 0 {
+                let answers = said.lines().filter(|line| line.starts_with("{\"response\":\"message\""));
+                let (mut done, mut refused) = (0, 0);
+                for line in answers {
+                    let answer: Value = serde_json::from_str(line).expect("an object");
+                    match answer["seq"].as_u64() {
+                        Some(seq) => {
+                            assert!(seq < removal, "{verb}: nothing is posted behind {removal}: {answer}");
+                            done += 1;
+                        }
+                        None => {
+                            assert_eq!(answer["code"], code);
+                            refused += 1;
+                        }
+                    }
+                }
+                assert_eq!(done + refused, posts);
+            }
+        }
+        let page = olga.ask(json!({"request": "history", "room": "den", "limit": 500})).await;
+        let late = page["messages"].as_array().expect("a list").iter().filter(|line| line["from"] == "victim");
+        assert!(late.into_iter().all(|line| line["seq"].as_u64() < Some(removal)));
+        // Neither by resuming, nor as another session in another case.
+        let resume = json!({"request": "resume", "rooms": {"DEN": removal}});
+        let resumed = sessions[1].ask(resume.clone()).await;
+        assert_eq!(resumed["rooms"][0]["code"], code);
+        let mut again = server.login("VICTIM").await;
+        assert_eq!(again.ask(resume).await["rooms"][0]["code"], code);
+        again.ask_in_vain(message("Den", "I am back"), code).await;
+        if verb == "ban" {
+            again.ask_in_vain(json!({"request": "join", "room": "dEn"}), code).await;
+            again.ask_in_vain(json!({"request": "history", "room": "den"}), code).await;
         }
     }
-    for request in ["names", "room", "history", "typing", "join"] {
-        eve.ask_in_vain(json!({"request": request, "room": "yard"}), "banned").await;
-    }
-    let again = server.hello("eve").await.login().await;
-    assert_eq!(again["rooms"], json!([]));
 }
 
 #[tokio::test]
-async fn no_user_learns_from_where_another_one_comes() {
-    let server = server().people(ServerRole::User, ["olaf", "mark"]).people(ServerRole::Admin, ["ada"]).await;
-    let at = async |address: &str, name: &str| {
-        let mut wire = hello(Wire::connect_from(address, name, server.address()).await).await;
-        wire.ask(json!({"request": "login", "username": name, "password": PASSWORD})).await;
-        wire
-    };
-    let (mut ada, mut mark, mut olaf) =
-        (at("127.0.0.3", "ada").await, at("127.0.0.4", "mark").await, at("127.0.0.5", "olaf").await);
-    olaf.ask(json!({"request": "create", "room": "den"})).await;
-    for wire in [&mut olaf, &mut mark, &mut ada] {
+async fn a_banned_guest_does_not_come_back_as_a_look_alike() {
+    let server = people(&["olga"], &[]).await;
+    let mut olga = server.login("olga").await;
+    olga.ask(json!({"request": "create", "room": "den"})).await;
+    olga.join("den").await;
+    let mut troll = server.native("troll").await;
+    troll.join("den").await;
+    olga.ask(json!({"request": "ban", "room": "den", "username": "Troll"})).await;
+    troll.ask_in_vain(json!({"request": "join", "room": "den"}), "banned").await;
+    troll.ask(json!({"request": "logout"})).await;
+    for name in ["TROLL", "tro11", "tr0ll", "trol1"] {
+        let mut again = server.native(name).await;
+        for request in ["join", "history", "names", "leave", "unfollow"] {
+            again.ask_in_vain(json!({"request": request, "room": "den"}), "banned").await;
+        }
+        let resumed = again.ask(json!({"request": "resume", "rooms": {"den": 0}})).await;
+        assert_eq!(resumed["rooms"][0]["code"], "banned");
+        again.ask_in_vain(message("den", "I am back"), "banned").await;
+        again.ask(json!({"request": "logout"})).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_a_moderator_has_in_flight_is_done_after_the_demotion() {
+    let names: Vec<String> = (0..100).map(|number| format!("member-{number}")).collect();
+    let accounts: Vec<&str> = ["olga", "mona"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let server = people(&accounts, &[]).await;
+    let (mut olga, mut mona) = (server.login("olga").await, server.login("mona").await);
+    olga.ask(json!({"request": "create", "room": "den"})).await;
+    mona.join("den").await;
+    mona.ask(json!({"request": "unfollow", "room": "den"})).await;
+    for name in &names {
+        server.login(name).await.join("den").await;
+    }
+    let role = |role: &str| json!({"request": "role", "room": "den", "username": "mona", "role": role});
+    olga.ask(role("moderator")).await;
+    let kicks = names.iter().map(|name| json!({"request": "kick", "room": "den", "username": name, "id": name}));
+    mona.send_raw(lines(kicks)).await;
+    let demotion = olga.ask(role("member")).await["seq"].as_u64().expect("a number");
+    let mut kicked = BTreeMap::new();
+    for name in &names {
+        let answer = mona.next().await;
+        assert_eq!(answer["id"], name.as_str());
+        match answer["seq"].as_u64() {
+            Some(seq) => {
+                assert!(seq < demotion, "{name} is put out behind {demotion}: {answer}");
+                kicked.insert(name, seq);
+            }
+            None => assert_eq!(answer["code"], "forbidden", "{answer}"),
+        }
+    }
+    mona.ask_in_vain(json!({"request": "kick", "room": "den", "username": "olga"}), "forbidden").await;
+    let left = olga.ask(json!({"request": "names", "room": "den"})).await;
+    assert_eq!(left["names"].as_array().expect("a list").len(), 2 + names.len() - kicked.len());
+}
+
+#[tokio::test]
+async fn a_room_is_never_without_an_owner_by_accident() {
+    let server = people(&["olga", "mark", "mona", "moritz"], &[]).await;
+    let [mut olga, mut mark, mut mona, mut moritz] = [
+        server.login("olga").await,
+        server.login("mark").await,
+        server.login("mona").await,
+        server.login("moritz").await,
+    ];
+    olga.ask(json!({"request": "create", "room": "den"})).await;
+    for wire in [&mut mark, &mut mona, &mut moritz] {
         wire.join("den").await;
     }
-    ada.ask(json!({"request": "suspend", "address": "127.0.0.9", "reason": "spam"})).await;
-    ada.ask(json!({"request": "disconnect", "address": "127.0.0.9"})).await;
-    mark.ask(json!({"request": "report", "room": "den", "reason": "spam"})).await;
-    let mut all = String::new();
-    for request in whole().into_iter().filter(|request| !matches!(request["request"].as_str(), Some("logout" | "help")))
-    {
-        for wire in [&mut olaf, &mut mark] {
-            all += &wire.outcome(request.clone()).await.to_string();
-        }
+    let role = |name: &str, role: &str| json!({"request": "role", "room": "den", "username": name, "role": role});
+    olga.ask(role("moritz", "moderator")).await;
+    olga.ask(role("mona", "moderator")).await;
+    olga.ask_in_vain(role("olga", "member"), "forbidden").await;
+    olga.ask(json!({"request": "leave", "room": "den"})).await;
+    // Of the two moderators mona is longer in it.
+    let roles = mark.ask(json!({"request": "names", "room": "den"})).await;
+    let role_of = |name: &str| {
+        let names = roles["names"].as_array().expect("a list").iter();
+        names.filter(|line| line["name"] == name).map(|line| line["role"].clone()).next()
+    };
+    assert_eq!(
+        [role_of("mona"), role_of("moritz"), role_of("olga")],
+        [Some("owner".into()), Some("moderator".into()), None]
+    );
+    for wire in [&mut mark, &mut moritz, &mut mona] {
+        wire.ask(json!({"request": "leave", "room": "den"})).await;
     }
-    for wire in [&mut olaf, &mut mark] {
-        while let Some(event) = wire.next_kept() {
-            all += &event.to_string();
-        }
-    }
-    let mut kept_out = hello(Wire::connect_from("127.0.0.9", "out", server.address()).await).await;
-    all += &kept_out.outcome(json!({"request": "login", "username": "out"})).await.to_string();
-    assert!(all.contains("spam") && all.contains("sessions") && !all.contains("127.0.0"), "{all}");
+    assert_eq!(mark.join("den").await["role"], "member", "it waits for mona");
+    assert_eq!(mona.join("den").await["role"], "owner");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::chat::Chat;
 use crate::chat::flood::Rate;
-use crate::chat::online::Person;
+use crate::chat::online::{GUEST_RETURN, Person};
 use crate::chat::room::Room;
 use crate::chat::session::{Session, unavailable};
 use crate::model::{Level, RoomKind, RoomName, RoomRole, Seq, ServerRole, UserId, Username};
@@ -25,11 +25,15 @@ pub(super) fn known(chat: &Chat, person: &Person, peer: &str) -> Result<Option<A
         return Err(Code::Forbidden.into());
     }
     let room = chat.rooms.direct(person.user.id, name.folded());
-    // A guest who has gone for good takes its conversations along, whoever has its name now.
-    let is_there = |room: &Arc<Room>| {
-        room.peer_of(person.user.id).is_some_and(|peer| !peer.user.is_guest() || chat.online.known(peer.user).is_some())
-    };
+    let is_there =
+        |room: &Arc<Room>| room.peer_of(person.user.id).is_some_and(|peer| !has_gone_for_good(chat, peer.user, &name));
     Ok(room.filter(is_there))
+}
+
+/// Whether a user was a guest who cannot come back any more: it takes its conversations along, whoever has its name now.
+fn has_gone_for_good(chat: &Chat, user: UserId, name: &Username) -> bool {
+    let may_return = || chat.is_young(GUEST_RETURN) && chat.online.named(name).is_none();
+    user.is_guest() && chat.online.known(user).is_none() && !may_return()
 }
 
 /// Begins a conversation, or finds the one that somebody else has begun meanwhile.
@@ -46,6 +50,14 @@ pub(super) async fn begin(session: &Session, person: &Arc<Person>, room: &RoomNa
         return Err(Code::Forbidden.into());
     }
     person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)?;
+    // What was begun with an earlier guest of one of the names is over, and both are told so before this begins.
+    for (me, other, name) in [(person.user.id, peer.user, &name), (peer.user, person.user.id, &person.user.name)] {
+        let old = chat.rooms.direct(me, name.folded());
+        if let Some(old) = old.filter(|room| room.peer_of(me).is_some_and(|known| known.user != other)) {
+            // It may be about to end by itself.
+            let _ = super::rooms::erase(chat, &old, None).await;
+        }
+    }
     let me = Side { user: person.user.id, name: person.user.name.shared() };
     let sides = if me.user < peer.user { [me, peer] } else { [peer, me] };
     // No room can have this name, and no two conversations the same one.

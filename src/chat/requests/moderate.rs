@@ -59,6 +59,8 @@ pub(super) async fn moderate(session: &Arc<Session>, person: &Arc<Person>, asked
     let until = for_s.map(|seconds| after(chat.clock.now(), seconds));
     let body = Body::Member { user: Arc::clone(&target.name), user_id: target.user, change, role, reason, until };
     let act = chat.act(person, change.as_str(), Some(&room), &target.name, &described(&body));
+    // The answer comes in front of the entry.
+    session.hold(&room);
     let seq = if change.puts_out() {
         post_with_heir(chat, &person.user, &room, target.user, &body, Some(act), may).await?
     } else {

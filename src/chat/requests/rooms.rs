@@ -147,6 +147,8 @@ pub(super) async fn settings(
         act: Some(act),
         ..room::Draft::new(&person.user, chat.clock.now(), Body::Room(change), origin)
     };
+    // The answer comes in front of the entry.
+    session.hold(&room);
     let entry = posted(session, &room, draft, may).await?;
     drop(claim);
     if retention {
@@ -180,7 +182,7 @@ pub(super) async fn delete(session: &Arc<Session>, person: &Arc<Person>, name: &
     }
     chat.spend_change(person)?;
     let act = chat.act(person, "delete_room", Some(&room), room.name().as_str(), "");
-    session.hold(&room);
+    session.hold_to_leave(&room);
     erase(chat, &room, Some(act)).await?;
     Ok(Response::Deleted { room: room.name() })
 }
@@ -280,7 +282,7 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
     } else {
         room.ledger().state.role(user.id).ok_or(Code::NotAMember)?;
         session.chat.spend_change(person)?;
-        session.hold(&room);
+        session.hold_to_leave(&room);
         part(&session.chat, user, &room).await?;
     }
     Ok(Response::Left { room: room.name() })

@@ -370,8 +370,11 @@ impl State {
         match change {
             // Nobody is asked in who is in, or who is kept out.
             MemberChange::Invite => {
-                let banned = holds(&self.bans);
-                if member.is_some() || banned { Err(Code::Forbidden.into()) } else { Ok(()) }
+                if member.is_some() || holds(&self.bans) {
+                    Err(Code::Forbidden.into())
+                } else {
+                    Ok(())
+                }
             }
             MemberChange::Role => {
                 let Some(member) = member else { return Err(Code::NoSuchUser.into()) };

@@ -15,7 +15,8 @@ use crate::store::sqlite::inspect::beside;
 use crate::store::sqlite::nonces;
 use crate::store::sqlite::seams::Seams;
 use crate::store::sqlite::{
-    Durability, OpenError, Options, SqliteStore, accounts, acts, append, log, members, migrate, tokens,
+    Durability, OpenError, Options, SqliteStore, accounts, acts, append, erase, index, log, members, mentions, migrate,
+    reactions, search, targets, tokens, unread,
 };
 use crate::store::{Append, Outcome, Store, StoreError, Write};
 
@@ -491,6 +492,31 @@ fn what_runs_often_uses_an_index() {
         (log::SELECT_DOWN, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (log::SELECT_HEAD, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (log::SELECT_MESSAGES, "SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)"),
+        (log::SELECT_FIRST, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (targets::SELECT_TARGET, "SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)"),
+        (erase::SELECT_ERASED, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (unread::SELECT_BLOCK, "SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (unread::SELECT_TALLY, "SEARCH tallies USING PRIMARY KEY (room=? AND author=? AND block>? AND block<?)"),
+        (reactions::SELECT_REACTIONS, "SEARCH reactions USING PRIMARY KEY (room=? AND target=?)"),
+        (
+            reactions::SELECT_REACTION,
+            "SEARCH reactions USING PRIMARY KEY (room=? AND target=? AND emoji=? AND author=?); \
+             SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)",
+        ),
+        (
+            mentions::SELECT_NAMED,
+            "SEARCH accounts USING INDEX sqlite_autoindex_accounts_1 (folded=?); \
+             SEARCH members USING PRIMARY KEY (room=? AND user=?)",
+        ),
+        (mentions::DELETE_OF_ENTRY, "SEARCH mentions USING INDEX mentions_by_entry (room=? AND seq=?)"),
+        (
+            index::SELECT_NEXT,
+            "SEARCH postings USING INTEGER PRIMARY KEY (rowid>?); SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)",
+        ),
+        (search::SELECT_POSTINGS, "SEARCH postings USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (search::SELECT_POSTING, "SEARCH postings USING INTEGER PRIMARY KEY (rowid=?)"),
+        (search::SELECT_FOUND, "SCAN found VIRTUAL TABLE INDEX 192:M2><"),
+        (search::SELECT_ENTRY, "SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)"),
         (append::SELECT_NONCE, "SEARCH nonces USING PRIMARY KEY (author=? AND room=? AND nonce=?)"),
         (members::SELECT_MEMBERSHIPS, "SEARCH members USING INDEX members_by_user (user=?)"),
         (

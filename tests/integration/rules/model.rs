@@ -168,6 +168,21 @@ impl Model {
         !(is_guest(who) && self.guests_are_out)
     }
 
+    /// The same deed, with a target that is mostly a message of the room: what is drawn is its place among them.
+    pub(crate) fn meant(&self, mut deed: Deed) -> Deed {
+        let room = room_of(&deed);
+        if let Deed::Edit { target, .. }
+        | Deed::TakeBack { target, .. }
+        | Deed::React { target, .. }
+        | Deed::Message { reply_to: Some(target), .. } = &mut deed
+        {
+            let messages = room.and_then(|room| self.rooms.get(&room)).map(|room| &room.messages);
+            let message = messages.and_then(|messages| messages.keys().nth(*target as usize));
+            *target = message.copied().unwrap_or(*target);
+        }
+        deed
+    }
+
     pub(crate) fn members(&self, room: usize) -> Option<BTreeMap<usize, &'static str>> {
         let word = |role: u8| ["", "member", "moderator", "owner"][usize::from(role)];
         let members = &self.rooms.get(&room)?.members;

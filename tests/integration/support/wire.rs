@@ -165,7 +165,7 @@ impl Wire {
 
     /// Waits for the next object, whatever it is, presence too.
     #[track_caller]
-    pub(crate) fn next_of_all(&mut self) -> impl Future<Output = Value> {
+    pub(crate) fn expect_any(&mut self) -> impl Future<Output = Value> {
         let at = Location::caller();
         async move { self.object(at, "anything", true).await }
     }

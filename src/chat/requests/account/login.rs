@@ -142,6 +142,10 @@ pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<()
         chat.depart(person, session);
         return Err(refusal);
     }
+    if chat.online.has_ended() {
+        // The name was a guest's, whose conversations are over.
+        chat.upkeep.notify_one();
+    }
     session.set_person(person)
 }
 
@@ -270,7 +274,13 @@ async fn as_returning_guest(session: &Arc<Session>, name: Username, token: &Secr
         // Of an earlier run of the server, which has forgotten its guests, but not their postings.
         Return::Unknown if chat.is_young(GUEST_RETURN) => {
             let claim = claim(chat, &name).await?;
-            claim.enter(User { id, name, role: ServerRole::User }, session, session.floods())
+            let person = claim.enter(User { id, name, role: ServerRole::User }, session, session.floods());
+            // Its conversations have waited for it.
+            for room in chat.rooms.direct_of(id) {
+                person.add_room(&room, Seq::ZERO);
+                rooms::come_back(chat, &person, &room);
+            }
+            person
         }
         Return::Taken => return Err(Code::NameTaken.into()),
         Return::TooLate | Return::Unknown => return Err(Code::BadCredentials.into()),
