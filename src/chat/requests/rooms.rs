@@ -223,7 +223,12 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
     }
     let chat = &session.chat;
     let resume_one = |name: &RoomName, since: Since| {
-        let room = renamed(person, name, &since).map_or_else(|| seen(chat, person, name), Ok)?;
+        let named = seen(chat, person, name);
+        let is_in = |room: &Arc<Room>| room.ledger().state.role(person.user.id).is_some();
+        let room = match renamed(person, name, &since) {
+            Some(renamed) if !named.as_ref().is_ok_and(is_in) => renamed,
+            _ => named?,
+        };
         room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {
