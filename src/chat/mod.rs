@@ -3,6 +3,7 @@
 //! A [`Session`] is one conversation: [`Session::ask`] is its asking half, [`Session::next`] its listening half. Between
 //! them stand the rooms, each with its state and the end of its log, and `publish`, the only place where a head moves.
 
+mod accounts;
 mod flood;
 mod follow;
 mod guest_token;
@@ -22,6 +23,7 @@ mod standing;
 mod throttle;
 mod upkeep;
 
+pub use accounts::AccountLine;
 pub use follow::{Entries, Round};
 pub use limits::{Creation, Limits, Options, Registration};
 pub use outbox::Answered;

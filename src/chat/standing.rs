@@ -189,7 +189,9 @@ impl Standing {
 
     /// Lets nobody log in to an account that is about to be deleted. None where somebody else is about to do that.
     pub(crate) fn close(&self, user: UserId) -> Option<Closing<'_>> {
-        self.table_mut().closing.insert(user).then_some(Closing { standing: self, user })
+        let begun = self.table_mut().closing.insert(user);
+        // Not `then_some`: one that is made and thrown away would end what somebody else has begun.
+        begun.then(|| Closing { standing: self, user })
     }
 
     /// Whether an account is being deleted.

@@ -122,24 +122,26 @@ impl Client {
         self.done(ask, Sort::Change).await
     }
 
-    /// The sessions of this user.
+    /// The sessions of this account.
     ///
     /// # Errors
-    /// What holds for every request.
+    /// `forbidden` to guests.
     pub async fn sessions(&self) -> Result<Vec<OwnSession>, ClientError> {
         let answer: Sessions = self.ask(Ask::new(Kind::Sessions), Sort::Read).await?;
         Ok(answer.sessions)
     }
 
-    /// Ends one of this user's sessions.
+    /// Ends one of this account's sessions; says which are left.
     ///
     /// # Errors
-    /// `bad_request` where there is no such session.
-    pub async fn close_session(&self, session_id: u64) -> Result<(), ClientError> {
-        self.done(Ask::new(Kind::Sessions).with("close", session_id), Sort::Change).await
+    /// `forbidden` to guests, `bad_request` where there is no such session.
+    pub async fn close_session(&self, session_id: u64) -> Result<Vec<OwnSession>, ClientError> {
+        let answer: Sessions = self.ask(Ask::new(Kind::Sessions).with("close", session_id), Sort::Change).await?;
+        Ok(answer.sessions)
     }
 
-    /// Deletes this account; nobody can ever take its name. This session is nobody's afterwards.
+    /// Deletes this account, and ends its sessions; nobody can ever take its name. What it said stays. A client that
+    /// reconnects is nobody afterwards.
     ///
     /// # Errors
     /// `bad_credentials` where the password is wrong, `forbidden` to guests.
@@ -152,7 +154,7 @@ impl Client {
     /// hides them (see [`Builder::show_blocked`](super::Builder::show_blocked)).
     ///
     /// # Errors
-    /// `no_such_user`.
+    /// `no_such_user`, `forbidden` to guests.
     pub async fn block(&self, username: &str) -> Result<(), ClientError> {
         self.done(Ask::new(Kind::Block).with("username", username), Sort::Block(username.into())).await
     }
@@ -160,7 +162,7 @@ impl Client {
     /// Hears of somebody again.
     ///
     /// # Errors
-    /// `no_such_user`.
+    /// `no_such_user`, `forbidden` to guests.
     pub async fn unblock(&self, username: &str) -> Result<(), ClientError> {
         self.done(Ask::new(Kind::Unblock).with("username", username), Sort::Unblock(username.into())).await
     }

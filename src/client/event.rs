@@ -41,7 +41,7 @@ pub enum Event {
     },
     /// Somebody came or went, or said whether they are there.
     Presence(Presence),
-    /// Somebody is typing.
+    /// Somebody is typing: to be forgotten after six seconds, or when a message of theirs comes.
     Typing {
         /// The room.
         room: String,

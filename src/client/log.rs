@@ -11,7 +11,7 @@ use super::event::{Delete, Edit, Event, React};
 use crate::model::Seq;
 
 /// The messages of one room, as they are by now: edits, deletions and reactions are applied to them, and applying
-/// something again changes nothing.
+/// something again changes nothing. Whom a message mentions is what was told with it: an edit does not say it anew.
 ///
 /// ```no_run
 /// # async fn run(me: snakk::Client) -> Result<(), snakk::client::ClientError> {

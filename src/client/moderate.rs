@@ -174,7 +174,7 @@ impl Client {
     /// Gives a member another role.
     ///
     /// # Errors
-    /// `no_such_user`, `forbidden` to all but owners, and where a room would be left without one.
+    /// `no_such_user`, `forbidden` to all but owners, and to the last of them.
     pub async fn role(
         &self,
         room: &str,

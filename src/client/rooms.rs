@@ -261,10 +261,10 @@ impl Client {
         self.ask::<Room>(Ask::new(Kind::Unfollow).with("room", room), Sort::Unfollow).await.map(drop)
     }
 
-    /// Ends the membership in a room.
+    /// Ends the membership in a room. The last owner hands it to another member.
     ///
     /// # Errors
-    /// `not_a_member`; `forbidden` to the last owner of a room with other members.
+    /// `not_a_member`.
     pub async fn leave(&self, room: &str) -> Result<(), ClientError> {
         self.ask::<Room>(Ask::new(Kind::Leave).with("room", room), Sort::Leave).await.map(drop)
     }

@@ -41,7 +41,7 @@ impl HistoryQuery {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchQuery {
-    /// The words, in the server's little language: `"a phrase"`, `-without`, `from:NAME`, `in:ROOM`, `before:DAY`,
+    /// The words, in the server's little language: `"a phrase"`, `-without`, `begin*`, `from:NAME`, `in:ROOM`, `before:DAY`,
     /// `after:DAY`, `has:link`.
     pub query: String,
     /// Only in this room; in every one that the user may read otherwise.
@@ -132,7 +132,7 @@ impl Client {
     /// Reacts to a message.
     ///
     /// # Errors
-    /// `no_such_message`, `muted`, `bad_text`.
+    /// `no_such_message`, `muted`, `bad_text`, `forbidden` where the message has as many different ones as it may.
     pub async fn react(&self, room: &str, target: Seq, emoji: &str) -> Result<Placed, ClientError> {
         self.ask(at(Kind::React, room, target).with("emoji", emoji), Sort::Change).await
     }
@@ -174,7 +174,8 @@ impl Client {
     }
 
     /// Finds messages, newest first: everything that was acknowledged before this was asked. To go on, ask the same
-    /// [`after`](SearchQuery::after) the [`next`](Found::next) of the last page.
+    /// [`after`](SearchQuery::after) the [`next`](Found::next) of the last page, as long as there is [`more`](Found::more): a
+    /// page may be empty and not the last one.
     ///
     /// # Errors
     /// `bad_request` where the query cannot be read, `not_a_member`, `rate_limited`.
@@ -201,10 +202,10 @@ impl Client {
         self.ask(Ask::new(Kind::Read).with("room", room).with("seq", seq.0), Sort::Change).await
     }
 
-    /// Tells a room's followers that this user is typing. Once in a few seconds is enough.
+    /// Tells a room's followers that this user is typing, no more than every three seconds: what comes earlier is dropped.
     ///
     /// # Errors
-    /// `not_a_member`, `muted`.
+    /// `not_a_member`.
     pub async fn typing(&self, room: &str) -> Result<(), ClientError> {
         self.done(Ask::new(Kind::Typing).with("room", room), Sort::Change).await
     }

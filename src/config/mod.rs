@@ -148,12 +148,10 @@ impl Config {
     /// What is allowed, but does not (yet) do what its reader may expect. One sentence each.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        if self.rooms.retention_days > 0 || self.rooms.retention_entries > 0 {
-            remarks.push("rooms.retention_days and rooms.retention_entries: this version keeps everything".to_owned());
-        }
-        if self.accounts.registration == Registration::Invite {
+        if !self.accounts.guests && self.accounts.registration == Registration::Closed {
             remarks.push(
-                "accounts.registration = \"invite\": this version has no invitations, so nobody can register"
+                "accounts.guests = false and accounts.registration = \"closed\": only those can log in for whom \
+                 \"snakkd user add\" has made an account"
                     .to_owned(),
             );
         }

@@ -6,11 +6,14 @@ mod builder;
 mod connections;
 mod data_dir;
 mod error;
+mod offline;
 mod options;
 mod running;
 
+pub use crate::chat::AccountLine;
 pub use crate::store::sqlite::OpenError;
 pub use builder::Builder;
 pub use data_dir::default_data_dir;
 pub use error::StartError;
+pub use offline::{Missing, Offline};
 pub use running::{Server, Shutdown};

@@ -266,6 +266,7 @@ macro_rules! contract {
             only_the_author_edits
             a_deleted_message_says_nothing
             others_delete_where_they_may
+            a_deletion_is_remembered_where_the_message_was_anothers
             nothing_is_said_about_what_is_not_there
             reactions_are_counted_by_kind_and_shown_with_the_message
             a_reaction_is_there_once

@@ -338,6 +338,36 @@ impl Harm {
     }
 }
 
+#[tokio::test]
+async fn search_prints_a_line_for_each_hit_and_goes_on_until_there_are_enough() {
+    let address = Harm::start(|request| {
+        if request["request"] != "search" {
+            return Some(polite(request));
+        }
+        let page = request["after"].as_u64().unwrap_or_default();
+        let hit = |seq: u64| {
+            json!({"room": "lobby", "seq": seq, "from": "ann", "time": "2026-01-31T12:00:00.000Z",
+                "text": "all of it", "snippet": format!("{} hit {seq}", request["query"].as_str().unwrap()), "hit": [0, 1]})
+        };
+        Some(vec![json!({"response": "search", "id": request["id"], "messages": [hit(9 - 2 * page), hit(8 - 2 * page)],
+            "more": page < 3, "next": page + 1})])
+    })
+    .await;
+    let person = Person::of(address);
+    let ended = person.run(&["search", "two", "words", "-r", "lobby", "--limit", "3"]).await;
+    fine(&ended);
+    let said: Vec<&str> =
+        ended.lines.iter().filter_map(|line| line.split_once("ann: ")).map(|(_, said)| said).collect();
+    assert_eq!(said, ["two words hit 9", "two words hit 8", "two words hit 7"], "{ended:?}");
+    assert!(ended.lines.iter().all(|line| line.starts_with("lobby 2026-")), "{ended:?}");
+    let ended = person.run(&["--json", "search", "--", "-without"]).await;
+    fine(&ended);
+    assert_eq!(ended.lines.len(), 8, "{ended:?}");
+    let hit: Value = serde_json::from_str(&ended.lines[7]).unwrap();
+    assert_eq!((&hit["seq"], &hit["snippet"]), (&json!(2), &json!("-without hit 2")));
+    assert_eq!(person.run(&["search"]).await.code, Some(2));
+}
+
 /// What does harm on a terminal: a title, a clipboard, a report, a reset, C1, a bell, a backspace, a line from the
 /// beginning, the other direction, tags.
 const HARM: &str =

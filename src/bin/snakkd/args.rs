@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use snakk::model::ServerRole;
 
 /// A chat daemon: one program, one TOML file, one SQLite file, JSON over TCP.
 ///
@@ -26,16 +27,57 @@ pub(crate) struct Args {
     pub(crate) verb: Option<Verb>,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Check the configuration, and create nothing.
     Check,
     /// Write a configuration with every key, its default and a comment, to --config or ./snakk.toml.
     Init,
+    /// Look after the accounts of a data directory, while no daemon has it open.
+    #[command(subcommand)]
+    User(UserVerb),
+}
+
+/// What is to be done about accounts.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum UserVerb {
+    /// Make an account. Its password is asked for, or is the first line of standard input.
+    Add {
+        /// The name.
+        name: String,
+    },
+    /// Give an account another password, which is asked for, or is the first line of standard input.
+    Passwd {
+        /// Whose.
+        name: String,
+    },
+    /// Make an account an admin, or take that back.
+    Role {
+        /// Whose.
+        name: String,
+        /// Which.
+        #[arg(value_parser = role)]
+        role: ServerRole,
+    },
+    /// List the accounts: the name, the role, and when it was online last.
+    List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete an account. What it said stays, its rooms get another owner, and nobody can ever take its name.
+    Delete {
+        /// Which.
+        name: String,
+    },
 }
 
 const EXIT_CODES: &str = "Exit codes: 0; 1 failure; 2 usage; 69 address not available; 73 cannot create or open the data \
     directory or database; 75 another snakkd has the database open; 78 bad configuration.";
+
+fn role(text: &str) -> Result<ServerRole, String> {
+    ServerRole::parse(text).ok_or_else(|| "it must be admin or user".to_owned())
+}
 
 /// An address of a listener. A Unix socket's path is relative to the current folder, as in all arguments.
 fn listen_address(text: &str) -> Result<String, String> {
@@ -65,6 +107,15 @@ mod tests {
         assert_eq!(args.listen, ["127.0.0.1:0", "[::1]:0"]);
         let unix = parse("--listen unix:a.sock").unwrap().listen.remove(0);
         assert!(unix.starts_with("unix:/") && unix.ends_with("/a.sock"), "{unix}");
+    }
+
+    #[test]
+    fn a_role_is_one_of_two() {
+        let args = parse("user role olaf admin --data-dir b").unwrap();
+        assert!(matches!(args.verb, Some(Verb::User(UserVerb::Role { role: ServerRole::Admin, .. }))));
+        for line in ["user", "user add", "user role olaf", "user role olaf owner", "user list x", "user add a b"] {
+            assert_eq!(parse(line).map(|_| ()).map_err(|error| error.exit_code()), Err(2), "{line}");
+        }
     }
 
     #[test]

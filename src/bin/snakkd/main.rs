@@ -7,6 +7,7 @@ mod notify;
 mod paths;
 mod run;
 mod signals;
+mod users;
 mod verbs;
 
 use std::process::ExitCode;
@@ -24,10 +25,11 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    let done = match args.verb {
+    let done = match &args.verb {
         None => run::run(&args),
         Some(Verb::Check) => verbs::check(&args),
         Some(Verb::Init) => verbs::init(&args),
+        Some(Verb::User(verb)) => users::run(&args, verb),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

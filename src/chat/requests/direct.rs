@@ -8,7 +8,7 @@ use crate::chat::flood::Rate;
 use crate::chat::online::{GUEST_RETURN, Person};
 use crate::chat::room::Room;
 use crate::chat::session::{Session, unavailable};
-use crate::model::{Level, RoomKind, RoomName, RoomRole, Seq, UserId, Username};
+use crate::model::{Level, RoomKind, RoomName, RoomRole, Seq, ServerRole, UserId, Username};
 use crate::protocol::{Answer, Code, Refusal, Response};
 use crate::store::{Change, Created, NewRoom, Side};
 
@@ -102,6 +102,15 @@ pub(super) async fn find_user(chat: &Chat, name: &Username) -> Result<Option<Sid
     }
     let account = chat.store.account(name.folded()).await.map_err(|error| unavailable(&error))?;
     Ok(account.filter(|account| !account.deleted).map(|account| Side { user: account.id, name: account.name.shared() }))
+}
+
+/// What somebody is on the server: an admin, too, who is not here at the moment.
+pub(super) async fn server_role(chat: &Chat, user: UserId) -> Result<ServerRole, Refusal> {
+    if let Some(person) = chat.online.known(user) {
+        return Ok(person.role());
+    }
+    let account = chat.store.user(user).await.map_err(|error| unavailable(&error))?;
+    Ok(account.map_or(ServerRole::User, |account| account.role))
 }
 
 /// Does not list a conversation any more, until something is added to it.

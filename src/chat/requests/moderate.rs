@@ -10,7 +10,7 @@ use crate::chat::online::Person;
 use crate::chat::requests::direct::{self, APPROACHES};
 use crate::chat::requests::rooms::{committed, posted};
 use crate::chat::requests::{Fitting, history, line, seen, seen_room, username};
-use crate::chat::room::{self, Barrier, Room, State};
+use crate::chat::room::{self, Barrier, Room, State, Target};
 use crate::chat::session::{Session, Waiter, unavailable};
 use crate::model::{Body, Line, MemberChange, RoomName, RoomRole, Seq, ServerRole, Text, Time, User, UserId, Username};
 use crate::protocol::response::{ActLine, BanLine};
@@ -35,9 +35,11 @@ pub(super) async fn moderate(session: &Arc<Session>, person: &Arc<Person>, asked
     let target = direct::find_user(chat, &name).await?;
     let known = target.is_some();
     let target = target.unwrap_or(Side { user: NOBODY, name: name.shared() });
+    let target_role = direct::server_role(chat, target.user).await?;
     let may = |state: &State| {
         let asker = person.asks(chat.clock.now());
-        state.may_moderate(asker, change, role, target.user, &target.name)?;
+        let target = Target { id: target.user, name: &target.name, role: target_role };
+        state.may_moderate(asker, change, role, target)?;
         let names_more = matches!(change, MemberChange::Invite | MemberChange::Ban | MemberChange::Mute);
         if names_more && state.named() >= MOST_NAMED { Err(Code::Forbidden.into()) } else { Ok(()) }
     };

@@ -227,8 +227,8 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
         return Err(Refusal::bad_request("rooms"));
     }
     let chat = &session.chat;
-    let resume_one = |room: &RoomName, since: Since| {
-        let room = seen(chat, person, room)?;
+    let resume_one = |name: &RoomName, since: Since| {
+        let room = renamed(person, name, &since).map_or_else(|| seen(chat, person, name), Ok)?;
         room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {
@@ -246,9 +246,17 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
     Ok(Response::Resumed(resumed.collect()))
 }
 
+/// A room of this user that had that name when its client saw it last, and has another one now: its epoch stays.
+fn renamed(person: &Person, name: &RoomName, since: &Since) -> Option<Arc<Room>> {
+    let epoch = since.epoch.as_ref()?;
+    let mut rooms = person.rooms().into_iter();
+    rooms.find(|room| room.epoch.0 == *epoch && room.name_for(person.user.id) != *name)
+}
+
 /// Stops a room's events on this session.
 pub(super) fn unfollow(session: &Arc<Session>, person: &Person, room: &RoomName) -> Answer {
     let room = seen(&session.chat, person, room)?;
+    room.ledger().state.may_enter(person.asks(session.chat.clock.now()))?;
     session.stop_following(&room);
     Ok(Response::Unfollowed { room: room.name_for(person.user.id) })
 }
@@ -256,6 +264,7 @@ pub(super) fn unfollow(session: &Arc<Session>, person: &Person, room: &RoomName)
 /// Ends a membership.
 pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &RoomName) -> Answer {
     let room = seen(&session.chat, person, room)?;
+    room.ledger().state.may_enter(person.asks(session.chat.clock.now()))?;
     if room.is_direct() {
         return direct::close(session, person, &room).await;
     }

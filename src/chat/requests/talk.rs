@@ -268,7 +268,8 @@ impl Rule {
 async fn is_message(session: &Session, person: &Person, room: &Room, target: Seq) -> Result<bool, Refusal> {
     // The message may be one's own, and still on its way.
     session.settled().await;
-    if target < room.ledger().state.first_of(person.user.id) || target > room.told_head() {
+    // Who is no member has come so far only where that is no hindrance.
+    if target < room.ledger().state.reach_of(person.user.id, true) || target > room.told_head() {
         return Ok(false);
     }
     let most = Most { entries: 1, bytes: 0 };

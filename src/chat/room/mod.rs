@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use change::Undo;
-pub(crate) use state::{Asker, Barrier, State};
+pub(crate) use state::{Asker, Barrier, State, Target};
 pub(crate) use tail::{Follower, Slice, Tail, cost};
 
 use tokio::sync::Notify;
@@ -236,7 +236,7 @@ impl Room {
             return Err(Code::NoSuchRoom.into());
         }
         let others = check(&ledger.state)?;
-        let reach = Reach { first: ledger.state.first_of(draft.author.id), others };
+        let reach = Reach { first: ledger.state.reach_of(draft.author.id, others), others };
         ledger.push(self.id, queue, place, draft, reach)
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct State {
     /// The account that owned it last, where no member does.
     pub(super) heir: Option<UserId>,
     pub(super) members: HashMap<UserId, Member>,
-    /// Accounts that may come in though the room is private.
+    /// Who may come in though the room is private. A guest only until the server stops: the store does not know it.
     pub(super) invited: HashSet<UserId>,
     /// By the skeleton of the name, so that neither another case nor a look-alike gets round them.
     pub(super) bans: HashMap<Box<str>, Barrier>,
@@ -71,6 +71,17 @@ pub(crate) struct Asker<'a> {
     pub(crate) barred: bool,
     /// When.
     pub(crate) now: Time,
+}
+
+/// Whom somebody wants to do something to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    /// Who it is.
+    pub(crate) id: UserId,
+    /// The name.
+    pub(crate) name: &'a str,
+    /// The role on the server.
+    pub(crate) role: ServerRole,
 }
 
 /// What an asker may do about others. Everybody may act upon those who stand below.
@@ -178,11 +189,6 @@ impl State {
         self.bans.len() + self.mutes.len() + self.invited.len()
     }
 
-    /// Whether an account is invited.
-    pub(crate) fn is_invited(&self, user: UserId) -> bool {
-        self.invited.contains(&user)
-    }
-
     /// Whether a room is anything to somebody: to others it does not exist.
     pub(crate) fn sees(&self, asker: Asker<'_>) -> bool {
         match self.settings.kind {
@@ -217,6 +223,11 @@ impl State {
             None if open && self.settings.history == Visibility::All => Ok(self.first),
             None => Err(Code::NotAMember.into()),
         }
+    }
+
+    /// The first entry whose message somebody may be about to say something about. Who keeps order need not be a member.
+    pub(crate) fn reach_of(&self, user: UserId, others: bool) -> Seq {
+        if others && !self.members.contains_key(&user) { self.first } else { self.first_of(user) }
     }
 
     /// The first entry that a member may see; behind everything for who is none.
@@ -333,11 +344,11 @@ impl State {
         asker: Asker<'_>,
         change: MemberChange,
         role: Option<RoomRole>,
-        target: UserId,
-        name: &str,
+        target: Target<'_>,
     ) -> Result<(), Refusal> {
         self.belongs(asker)?;
         let mine = self.rank(asker);
+        let Target { id: target, name, role: server_role } = target;
         let member = self.members.get(&target);
         let least = match change {
             MemberChange::Invite if self.settings.kind == RoomKind::Private => Rank::Moderator,
@@ -348,15 +359,18 @@ impl State {
         self.at_least(asker, least)?;
         let theirs = member.map_or(Rank::Outsider, |member| rank(member.role));
         let skeleton = skeleton_of(name);
+        let holds = |barriers: &HashMap<Box<str>, Barrier>| {
+            barriers.get(&*skeleton).is_some_and(|barrier| barrier.holds(asker.now))
+        };
         match change {
             // Nobody is asked in who is in, or who is kept out.
             MemberChange::Invite => {
-                let banned = self.bans.get(&*skeleton).is_some_and(|ban| ban.holds(asker.now));
-                if member.is_some() || banned { Err(Code::Forbidden.into()) } else { Ok(()) }
+                if member.is_some() || holds(&self.bans) {
+                    Err(Code::Forbidden.into())
+                } else {
+                    Ok(())
+                }
             }
-            MemberChange::Kick if member.is_none() => Err(Code::NoSuchUser.into()),
-            MemberChange::Unban if !self.bans.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
-            MemberChange::Unmute if !self.mutes.contains_key(&*skeleton) => Err(Code::NoSuchUser.into()),
             MemberChange::Role => {
                 let Some(member) = member else { return Err(Code::NoSuchUser.into()) };
                 let handing_back = target == asker.id && role < Some(member.role);
@@ -366,7 +380,12 @@ impl State {
                 }
                 Ok(())
             }
-            _ if target == asker.id || mine <= theirs => Err(Code::Forbidden.into()),
+            _ if target == asker.id || server_role == ServerRole::Admin || mine <= theirs => {
+                Err(Code::Forbidden.into())
+            }
+            MemberChange::Kick if member.is_none() => Err(Code::NoSuchUser.into()),
+            MemberChange::Unban if !holds(&self.bans) => Err(Code::NoSuchUser.into()),
+            MemberChange::Unmute if !holds(&self.mutes) => Err(Code::NoSuchUser.into()),
             _ => Ok(()),
         }
     }
@@ -504,7 +523,7 @@ impl State {
                 was.push(Was::Mute(skeleton, mute));
             }
             MemberChange::Invite => {
-                let news = !user.is_guest() && self.invited.insert(user);
+                let news = self.invited.insert(user);
                 was.push(Was::Invited(user, !news));
             }
             MemberChange::Role => {
@@ -550,6 +569,8 @@ impl State {
     /// A guest, who is online, becomes a member; sees what comes from `joined` on, where that matters. True if it was none.
     pub(crate) fn add_guest(&mut self, user: UserId, name: Arc<str>, joined: Seq) -> bool {
         let member = Member { role: RoomRole::Member, guest: Some(name), joined: Some(joined), online: true };
+        // An invitation lets in once.
+        self.invited.remove(&user);
         !self.members.contains_key(&user) && self.set(user, Some(member)).is_none()
     }
 

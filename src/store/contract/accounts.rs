@@ -18,6 +18,17 @@ pub(crate) async fn a_name_is_given_once<S: Store>(store: S) {
     assert_eq!((account.id, account.name.as_str(), &*account.password_hash), (alice, "Alice", "hash"));
     assert_eq!((account.role, account.seen, account.deleted), (ServerRole::User, None, false));
     assert!(it.store.account("bob").await.unwrap().is_none());
+    assert_eq!(it.store.user(alice).await.unwrap().map(|account| account.name), Some(account.name));
+    assert!(it.store.user(UserId(99)).await.unwrap().is_none());
+    for name in ["Bob", "dave", "Carol"] {
+        it.register(name, &name.to_lowercase()).await;
+    }
+    let mut listed = Vec::new();
+    for (after, limit) in [("", 3), ("carol", 3), ("c", 1), ("dave", 3)] {
+        let accounts = it.store.accounts(after, limit).await.unwrap();
+        listed.push(accounts.iter().map(|account| account.name.as_str().to_owned()).collect::<Vec<String>>().join(" "));
+    }
+    assert_eq!(listed, ["Alice Bob Carol", "dave", "Carol", ""]);
     let room = it.stored_room(first).await;
     assert_eq!((room.name.as_str(), room.settings.topic.as_str(), &*room.epoch.0), ("a", "about it", "first"));
     assert_eq!((room.first, room.head), (Seq(1), Seq(0)));
@@ -108,6 +119,8 @@ pub(crate) async fn an_invitation_is_used_up_with_the_account<S: Store>(store: S
     ];
     for (number, (name, hash, time, wanted)) in table.into_iter().enumerate() {
         let lower = name.to_ascii_lowercase();
+        let invited = it.store.is_invited([hash; 32], Time(time)).await.unwrap();
+        assert_eq!(invited, wanted.is_some(), "{number}: {name}");
         let created = it.register_with(name, &lower, Some([hash; 32]), Time(time)).await;
         let found = match created {
             Created::New(_) => Some("new"),
@@ -158,6 +171,8 @@ pub(crate) async fn of_a_deleted_account_only_the_name_is_left<S: Store>(store: 
     assert_eq!((&*account.password_hash, account.role, account.seen), ("", ServerRole::User, None));
     assert!(it.store.is_taken("alice").await.unwrap());
     assert_eq!(it.register("ALICE", "alice").await, Created::Taken);
+    let listed = it.store.accounts("", 9).await.unwrap();
+    assert_eq!(listed.iter().map(|account| account.id).collect::<Vec<UserId>>(), [UserId(bob)]);
     assert!(it.store.token([1; 32]).await.unwrap().is_none() && it.store.token([2; 32]).await.unwrap().is_some());
     let blocks = it.store.standing().await.unwrap().blocks;
     assert_eq!(blocks, [(UserId(bob), Blocked { user: UserId(-7), name: "guest".into() })]);

@@ -2,7 +2,7 @@
 
 use crate::model::{Body, MemberChange, Message, Reaction, RoomId, Seq, Text, Time, UserId};
 use crate::store::contract::{
-    ALL, Subject, deleted, edited, member, mentioning, nonce, reacted, said, seq, text, unreacted,
+    ALL, Subject, act, deleted, edited, member, mentioning, nonce, reacted, said, seq, text, unreacted,
 };
 use crate::store::{Append, Change, Outcome, Reach, Store, Unmet};
 
@@ -108,6 +108,22 @@ pub(crate) async fn others_delete_where_they_may<S: Store>(store: S) {
     assert_eq!(seq(&it.append(may_delete(deleted(room, 2, 1))).await), 3);
     assert_eq!(seq(&it.append(deleted(room, -4, 2)).await), 4);
     assert!(it.message(room, 1).await.deleted && it.message(room, 2).await.deleted);
+}
+
+pub(crate) async fn a_deletion_is_remembered_where_the_message_was_anothers<S: Store>(store: S) {
+    let mut it = Subject::new(store);
+    let room = it.room("a").await;
+    let noted = |append, target: &str| Append { act: Some(Box::new(act("delete", Some(room), target))), ..append };
+    it.append_all(vec![
+        said(room, 1, "x"),
+        said(room, 1, "y"),
+        noted(may_delete(deleted(room, 1, 1)), "its own"),
+        noted(may_delete(deleted(room, 2, 2)), "another's"),
+        noted(may_delete(deleted(room, 2, 2)), "gone already"),
+    ])
+    .await;
+    let acts = it.store.acts(Some(room), None, 9).await.unwrap();
+    assert_eq!(acts.iter().map(|(_, act)| &*act.target).collect::<Vec<_>>(), ["another's"]);
 }
 
 pub(crate) async fn nothing_is_said_about_what_is_not_there<S: Store>(store: S) {

@@ -142,7 +142,7 @@ impl<'a> Appender<'a> {
             self.tallies.add(append.room, append.author, seq, 1);
         }
         // What people do to their own messages is nobody's business.
-        let own = matches!(&aim, Aim::Message(target) if target.author == append.author);
+        let own = matches!((&append.body, &aim), (Body::Delete { .. }, Aim::Message(it)) if it.author == append.author);
         match (&append.body, aim) {
             (Body::Message(_), _) => mentions::add(self.conn, append.room, seq, append.author, &mentioned)?,
             (Body::Edit { .. }, Aim::Message(target)) => {

@@ -14,14 +14,17 @@ pub(super) const SELECT_REACTION: &str = "SELECT reactions.seq, entries.time FRO
     JOIN entries ON entries.id = ?5 | reactions.seq \
     WHERE reactions.room = ?1 AND reactions.target = ?2 AND reactions.emoji = ?3 AND reactions.author = ?4";
 
+/// A reaction's number, and who it is by.
+type By = (i64, Arc<str>);
+
 /// The reactions to a message: the oldest first, and so whom each of them names.
 pub(super) fn of(conn: &Connection, room: RoomId, target: Seq) -> rusqlite::Result<Box<[Reaction]>> {
     let mut select = conn.prepare_cached(SELECT_REACTIONS)?;
     let mut rows = select.query((room.0, number(target)))?;
-    let mut kinds: Vec<(Box<str>, Vec<(i64, Arc<str>)>)> = Vec::new();
+    let mut kinds: Vec<(Box<str>, Vec<By>)> = Vec::new();
     while let Some(row) = rows.next()? {
         let emoji = row.get_ref(0)?.as_str()?;
-        let user = (row.get(2)?, row.get_ref(1)?.as_str()?.into());
+        let user: By = (row.get(2)?, row.get_ref(1)?.as_str()?.into());
         match kinds.last_mut() {
             Some((last, users)) if **last == *emoji => users.push(user),
             _ => kinds.push((emoji.into(), vec![user])),

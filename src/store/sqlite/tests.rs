@@ -19,7 +19,10 @@ use crate::store::sqlite::{
 };
 use crate::store::{Append, Outcome, Store, StoreError, Write};
 
+mod erasing;
+mod indexing;
 mod model;
+mod tallies;
 
 fn open_new() -> (TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -496,6 +499,7 @@ fn what_runs_often_uses_an_index() {
              USE TEMP B-TREE FOR ORDER BY",
         ),
         (accounts::SELECT_ACCOUNT, "SEARCH accounts USING INDEX sqlite_autoindex_accounts_1 (folded=?)"),
+        (accounts::SELECT_ACCOUNTS, "SEARCH accounts USING INDEX sqlite_autoindex_accounts_1 (folded>?)"),
         (accounts::SELECT_TAKEN, "SEARCH accounts USING COVERING INDEX sqlite_autoindex_accounts_2 (skeleton=?)"),
         (
             tokens::SELECT_TOKEN,

@@ -509,7 +509,7 @@ fn store(
                 let answer = change::apply(conn, change)?;
                 match &**change {
                     Change::DeleteRoom(room, _) => appender.forget(*room),
-                    Change::Cut { .. } | Change::Erase(_) => *erased |= answer > 0,
+                    Change::Cut { .. } | Change::Erase(_) | Change::DeleteAccount { .. } => *erased |= answer > 0,
                     _ => {}
                 }
                 Fate::Changed(answer)

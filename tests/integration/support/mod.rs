@@ -13,6 +13,7 @@
 
 pub(crate) mod daemon;
 pub(crate) mod json;
+pub(crate) mod people;
 pub(crate) mod person;
 pub(crate) mod server;
 pub(crate) mod transcript;

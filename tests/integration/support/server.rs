@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use serde_json::json;
 use snakk::config::ListenerSection;
+use snakk::model::ServerRole;
 use snakk::{Config, Server};
 use tempfile::TempDir;
 
+use super::people;
 use super::wire::Wire;
 use super::within;
 
 /// A server to be: `server().with(|config| ..).await`. Every limit that is not under test is off.
 pub(crate) fn server() -> Setup {
-    Setup { config: free(), dir: None }
+    Setup { config: free(), dir: None, people: Vec::new() }
 }
 
 /// A configuration in which every limit is off that is not about sizes.
@@ -43,12 +45,19 @@ pub(crate) fn free() -> Config {
 pub(crate) struct Setup {
     config: Config,
     dir: Option<Arc<TempDir>>,
+    people: Vec<(String, ServerRole)>,
 }
 
 impl Setup {
     /// Changes the configuration.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Config)) -> Setup {
         change(&mut self.config);
+        self
+    }
+
+    /// Has these accounts from the start, with [`PASSWORD`].
+    pub(crate) fn people<'a>(mut self, role: ServerRole, names: impl IntoIterator<Item = &'a str>) -> Setup {
+        self.people.extend(names.into_iter().map(|name| (name.to_owned(), role)));
         self
     }
 
@@ -69,6 +78,10 @@ impl IntoFuture for Setup {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let dir = self.dir.unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a temporary directory")));
+            if !self.people.is_empty() {
+                let people: Vec<_> = self.people.iter().map(|(name, role)| (name.as_str(), *role)).collect();
+                people::seed(&dir.path().join(&self.config.storage.file), &people).await;
+            }
             let builder = Server::builder(self.config.clone()).data_dir(dir.path());
             let started = within("the start of a server", builder.start()).await;
             let server = started.unwrap_or_else(|error| panic!("the server does not start: {error}"));
@@ -122,6 +135,13 @@ impl TestServer {
         account(self.hello(name).await).await
     }
 
+    /// A native account that is there already, with [`PASSWORD`].
+    pub(crate) async fn login(&self, name: &str) -> Wire {
+        let mut wire = self.hello(name).await;
+        wire.ask(json!({"request": "login", "username": name, "password": PASSWORD})).await;
+        wire
+    }
+
     /// A course client of 2015, with its `Login successful` read, but not its backlog.
     pub(crate) async fn course2015(&self, name: &str) -> Wire {
         let mut wire = self.connect(name).await;
@@ -142,7 +162,7 @@ impl TestServer {
     pub(crate) async fn stop(self) -> Setup {
         let stopped = within("the stop of a server", self.server.shutdown()).await;
         stopped.unwrap_or_else(|error| panic!("the server does not stop as it should: {error}"));
-        Setup { config: self.config, dir: Some(self.dir) }
+        Setup { config: self.config, dir: Some(self.dir), people: Vec::new() }
     }
 
     /// Stops it in good order and starts it again, at another port.

@@ -252,6 +252,13 @@ impl Wire {
         }
     }
 
+    /// Asks, and waits for the answer to just that, whatever it is. Events that come meanwhile are kept for later.
+    #[track_caller]
+    pub(crate) fn outcome(&mut self, request: Value) -> impl Future<Output = Value> {
+        let at = Location::caller();
+        async move { self.answer(at, request).await }
+    }
+
     async fn answer(&mut self, at: &'static Location<'static>, mut request: Value) -> Value {
         self.last_id += 1;
         let id = format!("ask-{}", self.last_id);

@@ -10,7 +10,7 @@ mod tokens;
 
 use attempt::Attempt;
 pub(super) use hello::{hello, whoami};
-pub(in crate::chat) use leave::delete_account;
+pub(in crate::chat) use leave::{delete_account, user_of};
 pub(super) use login::{enter, login, logout};
 pub(super) use own::{block, delete, password, sessions, unblock};
 pub(super) use register::register;

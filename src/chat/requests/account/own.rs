@@ -53,13 +53,12 @@ async fn knows_password(session: &Session, person: &Person, password: &Secret) -
     Ok(())
 }
 
-/// Lists somebody's own sessions, or ends one.
+/// Lists somebody's own sessions; ends one of them first, where that is asked for.
 pub(in crate::chat::requests) fn sessions(session: &Arc<Session>, person: &Arc<Person>, close: Option<u64>) -> Answer {
     let mut sessions = person.open_sessions();
     if let Some(id) = close {
-        let meant = sessions.iter().find(|one| one.id == id).ok_or_else(|| Refusal::bad_request("close"))?;
-        meant.expel(&Farewell::because("another session of the same user has ended this one"));
-        return Ok(Response::Done);
+        let meant = sessions.iter().position(|one| one.id == id).ok_or_else(|| Refusal::bad_request("close"))?;
+        sessions.remove(meant).expel(&Farewell::because("another session of the same user has ended this one"));
     }
     sessions.sort_by_key(|one| one.id);
     let line = |one: &Arc<Session>| {

@@ -18,6 +18,11 @@ fn admin(user: i64) -> Asker<'static> {
     Asker { role: ServerRole::Admin, ..asker(user) }
 }
 
+/// Whom something is done to, by the number of the name.
+fn upon(user: i64) -> Target<'static> {
+    Target { id: UserId(user), name: Box::leak(name(user).into_boxed_str()), role: ServerRole::User }
+}
+
 fn room(kind: RoomKind, members: &[(i64, RoomRole)]) -> State {
     let seat = |(at, (user, role)): (usize, &(i64, RoomRole))| Seat {
         user: UserId(*user),
@@ -119,7 +124,7 @@ fn the_muted_take_back_but_do_not_speak() {
 fn everybody_acts_upon_those_who_stand_below() {
     let all = [(1, Owner), (2, Owner), (3, Moderator), (4, Moderator), (5, Plain), (6, Plain)];
     let state = room(RoomKind::Public, &all);
-    let may = |asker, what, target: i64| code(state.may_moderate(asker, what, None, UserId(target), &name(target)));
+    let may = |asker, what, target: i64| code(state.may_moderate(asker, what, None, upon(target)));
     for what in [Kick, Banning, Mute] {
         assert_eq!(may(asker(1), what, 3), None);
         assert_eq!(may(asker(1), what, 2), Some(Code::Forbidden));
@@ -130,6 +135,10 @@ fn everybody_acts_upon_those_who_stand_below() {
         assert_eq!(may(asker(1), what, 1), Some(Code::Forbidden), "not upon oneself");
         assert_eq!(may(asker(9), what, 5), Some(Code::NotAMember));
         assert_eq!(may(admin(9), what, 1), None);
+        let admin_among_them = Target { role: ServerRole::Admin, ..upon(5) };
+        for one in [asker(1), asker(3), admin(9)] {
+            assert_eq!(code(state.may_moderate(one, what, None, admin_among_them)), Some(Code::Forbidden));
+        }
     }
     assert_eq!(may(asker(3), Kick, 7), Some(Code::NoSuchUser));
     assert_eq!(may(asker(3), Unban, 7), Some(Code::NoSuchUser));
@@ -139,9 +148,8 @@ fn everybody_acts_upon_those_who_stand_below() {
 #[test]
 fn a_room_never_loses_its_last_owner_by_accident() {
     let mut state = room(RoomKind::Public, &[(1, Owner), (2, Plain), (3, Moderator), (4, Moderator)]);
-    let role = |state: &State, asker, target: i64, role| {
-        code(state.may_moderate(asker, Role, Some(role), UserId(target), &name(target)))
-    };
+    let role =
+        |state: &State, asker, target: i64, role| code(state.may_moderate(asker, Role, Some(role), upon(target)));
     assert_eq!(role(&state, asker(1), 1, Plain), Some(Code::Forbidden));
     assert_eq!(role(&state, admin(9), 1, Plain), Some(Code::Forbidden));
     assert_eq!(state.successor(UserId(1)), Some(UserId(3)), "the moderator who is longest in it");
@@ -160,6 +168,36 @@ fn an_abandoned_room_waits_for_its_owner() {
     assert_eq!((state.role_on_entry(UserId(1)), state.role_on_entry(UserId(2))), (Owner, Plain));
     state.apply(UserId(1), NOW, &body(1, Join, Some(Owner), None), true);
     assert_eq!(state.heir, None);
+}
+
+#[test]
+fn who_keeps_order_reaches_all_that_was_said_and_members_what_they_see() {
+    let mut state = room(RoomKind::Private, &[(1, Owner), (2, Plain)]);
+    state.first = Seq(3);
+    let reach = |state: &State, user, others| state.reach_of(UserId(user), others);
+    assert_eq!(
+        (reach(&state, 2, false), reach(&state, 9, true), reach(&state, 9, false).0),
+        (Seq(3), Seq(3), u64::MAX)
+    );
+    let joined = RoomChange { history: Some(Visibility::Joined), ..RoomChange::default() };
+    state.apply(UserId(1), NOW, &Body::Room(joined), true);
+    change(&mut state, 3, Join);
+    state.joined(UserId(3), Seq(8));
+    assert_eq!((reach(&state, 3, true), reach(&state, 9, true)), (Seq(8), Seq(3)));
+}
+
+#[test]
+fn a_guest_may_be_asked_into_a_private_room() {
+    let mut state = room(RoomKind::Private, &[(1, Owner)]);
+    let guest = Asker { id: UserId(-7), ..asker(7) };
+    assert!(!state.sees(guest));
+    assert_eq!(code(state.may_moderate(asker(1), Invite, None, upon(-7))), None);
+    change(&mut state, -7, Invite);
+    assert!(state.sees(guest));
+    assert!(!state.sees(Asker { id: UserId(-8), ..guest }), "a guest is not its name");
+    state.add_guest(UserId(-7), name(7).into(), Seq(9));
+    change(&mut state, -7, Kick);
+    assert!(!state.sees(guest), "whoever was put out has to be asked again");
 }
 
 #[test]

@@ -20,9 +20,10 @@ use crate::store::{
 
 // Few of everything, so that operations meet.
 const ROOMS: std::ops::Range<i64> = 1..4;
+// Guests and accounts; nobody is 0.
 const USERS: [i64; 6] = [-2, -1, 1, 2, 3, 4];
 const SEQS: std::ops::Range<u64> = 0..16;
-const TIMES: std::ops::Range<i64> = 0..100;
+const TIMES: std::ops::Range<i64> = 1..100;
 const TEXTS: [&str; 5] = ["cake", "bread and cake", "http://cake.example/", "東京 \"bread\"", "Bread\ncakes"];
 const EMOJI: [&str; 3] = ["👍", "🦀", "+1"];
 const SEARCHES: [&str; 6] =
@@ -382,6 +383,7 @@ async fn view<S: Store>(store: &S) -> Vec<String> {
             }
         }
         seen.push(format!("account {user}: {:?}", store.account(&format!("user{user}")).await.unwrap()));
+        seen.push(format!("user {user}: {:?}", store.user(UserId(user)).await.unwrap()));
         seen.push(format!("taken {user}: {:?}", store.is_taken(&format!("s{user}")).await.unwrap()));
         seen.push(format!("tokens of {user}: {:?}", store.tokens(UserId(user)).await.unwrap()));
     }

@@ -1,0 +1,139 @@
+//! What is gone is in none of the files, and that soon.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::model::{RoomId, Seq};
+use crate::store::contract::{Subject, deleted, edited, reacted, said};
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::tests::{all_files, open_new};
+use crate::store::{Append, Change, Store};
+
+/// What a word ends with. The index leaves out what a word begins with, where the one in front of it begins alike.
+fn tail(word: &str) -> &[u8] {
+    &word.as_bytes()[word.len() - TAIL..]
+}
+
+const TAIL: usize = 12;
+
+/// The tails of all words that stand anywhere in the files.
+fn tails(folder: &Path) -> HashSet<Vec<u8>> {
+    let mut tails = HashSet::new();
+    for (_, bytes) in all_files(folder) {
+        for run in bytes.split(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            tails.extend(run.windows(TAIL).map(<[u8]>::to_vec));
+        }
+    }
+    tails
+}
+
+/// Waits until none of the words is anywhere; a second is promised, and slow machines get some more.
+async fn all_gone(folder: &Path, words: &[String]) {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        let tails = tails(folder);
+        let left: Vec<_> = words.iter().filter(|word| tails.contains(tail(word))).collect();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < end, "{left:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until everything is in the index.
+pub(super) async fn indexed(it: &Subject<SqliteStore>, folder: &Path) {
+    let conn = rusqlite::Connection::open(folder.join("snakk.db")).unwrap();
+    let sql = "SELECT (SELECT value FROM meta WHERE key = 'indexed') >= ifnull(max(nr), 0) FROM postings";
+    while !conn.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let _ = it;
+}
+
+/// Lower case, so that it is the same in the index.
+fn word(n: u64) -> String {
+    // Scrambled, so that none of them stands in another one.
+    let mixed = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    format!("qz{:016x}", mixed ^ (mixed >> 27))
+}
+
+/// Texts of many lengths, each with a word of its own.
+fn text(n: u64) -> String {
+    let filling = "and so on ".repeat([0, 1, 30, 3, 700, 9, 80][n as usize % 7]);
+    format!("first {} {filling}", word(n))
+}
+
+async fn many(it: &mut Subject<SqliteStore>, rooms: &[RoomId], count: u64) {
+    let mut appends: Vec<Append> = Vec::new();
+    for n in 0..count {
+        appends.push(said(rooms[n as usize % rooms.len()], 1, &text(n)));
+    }
+    for chunk in 0..appends.len().div_ceil(100) {
+        let _ = chunk;
+        let rest = appends.split_off(appends.len().min(100));
+        it.append_all(std::mem::replace(&mut appends, rest)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_or_edited_text_is_in_no_file() {
+    for with_index in [true, false] {
+        let (folder, store) = open_new();
+        let mut it = Subject::new(store);
+        let rooms = [it.room("a").await, it.room("b").await, it.room("c").await];
+        many(&mut it, &rooms, 600).await;
+        if with_index {
+            indexed(&it, folder.path()).await;
+        }
+        let there = tails(folder.path());
+        assert!((0..600).all(|n| there.contains(tail(&word(n)))), "the test sees what is there");
+        let mut appends = Vec::new();
+        for n in (0..600_u64).filter(|n| n % 2 == 0) {
+            let (room, seq) = (rooms[n as usize % 3], n / 3 + 1);
+            appends.push(reacted(room, 1, seq, "x"));
+            appends.push(edited(room, 1, seq, &format!("{} instead", word(n + 10_000))));
+            appends.push(if n % 4 == 0 {
+                deleted(room, 1, seq)
+            } else {
+                edited(room, 1, seq, &format!("{} at last", word(n + 20_000)))
+            });
+        }
+        for append in appends {
+            it.append(append).await;
+        }
+        let mut gone: Vec<String> = (0..600).filter(|n| n % 2 == 0).map(word).collect();
+        gone.extend((0..600).filter(|n| n % 2 == 0).map(|n| word(n + 10_000)));
+        all_gone(folder.path(), &gone).await;
+        let tails = tails(folder.path());
+        assert!((0..600).filter(|n| n % 2 == 1).all(|n| tails.contains(tail(&word(n)))), "the others stay");
+        it.store.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_cut_off_or_erased_is_in_no_file() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let rooms = [it.room("a").await, it.room("b").await];
+    many(&mut it, &rooms, 400).await;
+    it.append(edited(rooms[0], 1, 1, &format!("{} instead", word(999)))).await;
+    indexed(&it, folder.path()).await;
+    let mut first = 0;
+    while first < 100 {
+        first = it.change(Change::Cut { room: rooms[0], first: Seq(100), most: 17 }).await;
+    }
+    it.change(Change::DeleteRoom(rooms[1], None)).await;
+    while it.change(Change::Erase(50)).await == 50 {}
+    let mut gone: Vec<String> = (0..198).map(word).collect();
+    gone.extend((200..400).filter(|n| n % 2 == 1).map(word));
+    gone.push(word(999));
+    all_gone(folder.path(), &gone).await;
+    assert!(tails(folder.path()).contains(tail(&word(398))));
+    let conn = rusqlite::Connection::open(folder.path().join("snakk.db")).unwrap();
+    let sql = "SELECT (SELECT count(*) FROM postings) || ' ' || (SELECT count(*) FROM entries WHERE kind = 0) || ' ' || \
+        (SELECT sum(count) FROM tallies) || ' ' || (SELECT count(*) FROM doomed)";
+    assert_eq!(conn.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap(), "101 101 101 0");
+}
