@@ -3,7 +3,7 @@
 use crate::model::{Body, Entry, Line, Message, Reaction, RoomChange, RoomName};
 use crate::protocol::json::Object;
 
-/// Writes an entry as the event that all its receivers get.
+/// Writes an entry as the event that all its receivers get who know the room by this name behind it.
 pub(in crate::protocol) fn write_entry(room: &RoomName, entry: &Entry, out: &mut Vec<u8>) {
     let mut object = Object::open(out);
     object.str("event", event(&entry.body));
