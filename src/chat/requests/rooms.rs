@@ -1,6 +1,7 @@
 //! Rooms and who is in them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -134,7 +135,8 @@ pub(super) async fn settings(
             change.was = Some(old);
         }
     }
-    let retention = change.retention_days.is_some() || change.retention_entries.is_some();
+    let ages = change.retention_days.is_some();
+    let retention = ages || change.retention_entries.is_some();
     let act = chat.act(person, "room", Some(&room), "", &described(&change));
     let draft = |origin| room::Draft {
         act: Some(act),
@@ -144,6 +146,9 @@ pub(super) async fn settings(
     session.hold(&room);
     let entry = posted(session, &room, draft, may).await?;
     drop(claim);
+    if ages {
+        chat.ages_changed.store(true, Ordering::Release);
+    }
     if retention {
         chat.upkeep.notify_one();
     }
