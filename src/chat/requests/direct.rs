@@ -32,11 +32,16 @@ pub(super) fn known(chat: &Chat, person: &Person, peer: &str) -> Result<Option<A
     Ok(room.filter(is_there))
 }
 
-/// Begins a conversation, or finds the one that somebody else has begun meanwhile.
+/// Begins a conversation, or finds the one that somebody else has begun meanwhile; if its first message can be said.
 ///
 /// # Errors
 /// The first refusal that applies.
-pub(super) async fn begin(session: &Session, person: &Arc<Person>, room: &RoomName) -> Result<Arc<Room>, Refusal> {
+pub(super) async fn begin(
+    session: &Session,
+    person: &Arc<Person>,
+    room: &RoomName,
+    sayable: Result<(), Refusal>,
+) -> Result<Arc<Room>, Refusal> {
     let chat = &session.chat;
     let name = Username::parse(room.peer().unwrap_or_default(), chat.options.names)
         .map_err(|_| Refusal::from(Code::BadName).about("room"))?;
@@ -45,6 +50,7 @@ pub(super) async fn begin(session: &Session, person: &Arc<Person>, room: &RoomNa
     if chat.standing.is_blocked(peer.user, person.user.id) {
         return Err(Code::Forbidden.into());
     }
+    sayable?;
     person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)?;
     let me = Side { user: person.user.id, name: person.user.name.shared() };
     let sides = if me.user < peer.user { [me, peer] } else { [peer, me] };
