@@ -177,14 +177,14 @@ impl World {
         let accounts: Vec<_> =
             (0..PEOPLE).filter(|who| !GUESTS.contains(who)).map(|who| (names[who].as_str(), role(who))).collect();
         seed_store(&*self.store, &accounts).await;
-        for who in 0..PEOPLE {
+        for (who, name) in names.iter().enumerate() {
             case.sessions.push(self.chat.session(Origin::Local));
-            let mut login = json!({"request": "login", "username": names[who]});
+            let mut login = json!({"request": "login", "username": name});
             if !GUESTS.contains(&who) {
                 login["password"] = PASSWORD.into();
             }
             let came = case.ask(who, login).await;
-            assert_eq!(came.code, "ok", "{} logs in", names[who]);
+            assert_eq!(came.code, "ok", "{name} logs in");
         }
         case
     }
@@ -451,9 +451,10 @@ fn the_rules_are_those_of_a_naive_model() {
     let world = std::cell::RefCell::new(runtime.block_on(World::new()));
     let config = Config { cases: 128, failure_persistence: None, ..Config::default() };
     println!("seed: {:?} (PROPTEST_RNG_SEED chooses one)", config.rng_seed);
-    let outcome = TestRunner::new(config).run(&(beginning(), proptest::collection::vec(step(), 40..80)), |(beginning, steps)| {
-        runtime.block_on(play(&mut world.borrow_mut(), &[beginning, steps].concat()))
-    });
+    let outcome = TestRunner::new(config)
+        .run(&(beginning(), proptest::collection::vec(step(), 40..80)), |(beginning, steps)| {
+            runtime.block_on(play(&mut world.borrow_mut(), &[beginning, steps].concat()))
+        });
     if let Err(error) = outcome {
         panic!("{error}");
     }
