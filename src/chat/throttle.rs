@@ -64,23 +64,32 @@ impl Attempts {
             return Ok(());
         }
         take(&mut lock(&self.by_origin), origin, most, now)?;
-        take(&mut lock(&self.by_account), (account.into(), origin), most, now)
+        let taken = take(&mut lock(&self.by_account), (account.into(), origin), most, now);
+        if taken.is_err() {
+            // Nothing is looked at, so nothing fails.
+            lock(&self.by_origin).get_mut(&origin).map(Row::give_back);
+        }
+        taken
     }
 
     /// The attempt did not fail: it does not count.
     pub(crate) fn give_back(&self, account: &str, origin: Origin) {
-        let give_back = |row: &mut Row| {
-            row.failures = row.failures.saturating_sub(1);
-            // Not at once: a good login between two guesses must not make the guesses cheaper.
-            row.next = row.before;
-        };
-        lock(&self.by_origin).get_mut(&origin).map(give_back);
-        lock(&self.by_account).get_mut(&(account.into(), origin)).map(give_back);
+        lock(&self.by_origin).get_mut(&origin).map(Row::give_back);
+        lock(&self.by_account).get_mut(&(account.into(), origin)).map(Row::give_back);
     }
 
     /// The owner was there: the account's row of failures from that address is over.
     pub(crate) fn forgive(&self, account: &str, origin: Origin) {
         lock(&self.by_account).remove(&(account.into(), origin));
+    }
+}
+
+impl Row {
+    /// The last attempt does not count.
+    fn give_back(&mut self) {
+        self.failures = self.failures.saturating_sub(1);
+        // Not at once: a good login between two guesses must not make the guesses cheaper.
+        self.next = self.before;
     }
 }
 
@@ -168,6 +177,18 @@ mod tests {
             attempts.forgive("bob", here);
             attempts.give_back("bob", here);
         }
+    }
+
+    #[test]
+    fn what_is_not_looked_at_does_not_count() {
+        let (attempts, here, now) = (Attempts::default(), origin("192.0.2.1"), Instant::now());
+        assert_eq!(attempts.take("bob", here, 5, now), Ok(()));
+        // As where the origin's row of failures is shorter, for a login to another account was taken back.
+        lock(&attempts.by_account).get_mut(&("bob".into(), here)).unwrap().next = now + Duration::from_secs(9);
+        let failures = || lock(&attempts.by_origin)[&here].failures;
+        let before = failures();
+        assert_eq!(attempts.take("bob", here, 5, now), Err(Duration::from_secs(9)));
+        assert_eq!(failures(), before);
     }
 
     #[test]

@@ -9,12 +9,8 @@ use crate::support::server::PASSWORD;
 #[tokio::test]
 async fn whoever_deletes_the_account_is_gone_at_once_and_for_ever() {
     let server = server().people(ServerRole::User, ["olaf", "anna", "bea"]).await;
-    let (mut olaf, mut other, mut anna, mut bea) = (
-        server.login("olaf").await,
-        server.login("olaf").await,
-        server.login("anna").await,
-        server.login("bea").await,
-    );
+    let (mut olaf, mut other, mut anna, mut bea) =
+        (server.login("olaf").await, server.login("olaf").await, server.login("anna").await, server.login("bea").await);
     olaf.ask(json!({"request": "create", "room": "den"})).await;
     for wire in [&mut other, &mut anna] {
         wire.join("den").await;
