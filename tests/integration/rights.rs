@@ -388,7 +388,8 @@ async fn each_request_to_the_server_is_answered_as_the_page_says() {
     let tables = tables();
     let table = &tables[0];
     assert_eq!(table.head[1..], ["not logged in", "guest", "account", "admin"]);
-    let named = |word: &str| (0..=table.rows.len() * 4).map(|number| format!("{word}-{number}")).collect::<Vec<String>>();
+    let named =
+        |word: &str| (0..=table.rows.len() * 4).map(|number| format!("{word}-{number}")).collect::<Vec<String>>();
     let (accounts, admins) = ([named("account"), named("other")].concat(), named("boss"));
     let server = quick(&accounts, &admins).await;
     let mut boss = server.login("boss-0").await;
@@ -432,8 +433,9 @@ fn of_server(what: &What, number: usize, other: &str) -> Value {
         ("password", "") => json!({"old": PASSWORD, "new": "another horse"}),
         ("token" | "invitation", "") => json!({"action": "create"}),
         ("delete_account", "own") => json!({"password": PASSWORD}),
-        ("delete_account", "another's")
-        | ("block" | "unblock" | "suspend" | "unsuspend" | "disconnect", "") => json!({"username": other}),
+        ("delete_account", "another's") | ("block" | "unblock" | "suspend" | "unsuspend" | "disconnect", "") => {
+            json!({"username": other})
+        }
         ("create", kind) => json!({"room": format!("room-{number}"), "kind": kind}),
         ("search", "without a room") => json!({"query": "words"}),
         ("status", "") => json!({"status": "away"}),
@@ -451,7 +453,8 @@ async fn each_request_to_a_direct_conversation_is_answered_as_the_page_says() {
     let tables = tables();
     let table = &tables[3];
     assert_eq!(table.head[1..], ["not logged in", "one of the two", "blocked", "anybody else"]);
-    let server = quick(&["anna", "bea", "carl", "clara", "mark"].map(str::to_owned), &["ada", "alma"].map(str::to_owned)).await;
+    let server =
+        quick(&["anna", "bea", "carl", "clara", "mark"].map(str::to_owned), &["ada", "alma"].map(str::to_owned)).await;
     let (mut anna, mut bea, mut mark) =
         (server.login("anna").await, server.login("bea").await, server.login("mark").await);
     let (mut carl, mut ada, mut nobody) =

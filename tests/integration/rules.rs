@@ -27,30 +27,92 @@ use model::{ADMIN, GUESTS, KINDS, Model, NOBODY, PEOPLE, ROOMS, Said};
 /// What somebody does.
 #[derive(Clone, Debug)]
 pub(crate) enum Deed {
-    Create { room: usize, kind: usize },
-    Join { room: usize },
-    Resume { room: usize },
-    Leave { room: usize },
-    Unfollow { room: usize },
-    Moderate { room: usize, verb: usize, whom: usize, for_s: Option<i64> },
-    Role { room: usize, whom: usize, role: usize },
-    Kind { room: usize, kind: usize },
-    History { room: usize, joined: bool },
-    Delete { room: usize },
-    Look { room: usize, verb: usize },
-    Page { room: usize },
-    Topic { room: usize },
-    Message { room: usize, reply_to: Option<u64> },
-    Edit { room: usize, target: u64 },
-    TakeBack { room: usize, target: u64 },
-    React { room: usize, target: u64 },
-    Direct { whom: usize },
-    DirectEdit { whom: usize, target: u64 },
-    DirectOther { whom: usize, verb: usize },
-    Block { whom: usize, on: bool },
-    Level { level: usize },
+    Create {
+        room: usize,
+        kind: usize,
+    },
+    Join {
+        room: usize,
+    },
+    Resume {
+        room: usize,
+    },
+    Leave {
+        room: usize,
+    },
+    Unfollow {
+        room: usize,
+    },
+    Moderate {
+        room: usize,
+        verb: usize,
+        whom: usize,
+        for_s: Option<i64>,
+    },
+    Role {
+        room: usize,
+        whom: usize,
+        role: usize,
+    },
+    Kind {
+        room: usize,
+        kind: usize,
+    },
+    History {
+        room: usize,
+        joined: bool,
+    },
+    Delete {
+        room: usize,
+    },
+    Look {
+        room: usize,
+        verb: usize,
+    },
+    Page {
+        room: usize,
+    },
+    Topic {
+        room: usize,
+    },
+    Message {
+        room: usize,
+        reply_to: Option<u64>,
+    },
+    Edit {
+        room: usize,
+        target: u64,
+    },
+    TakeBack {
+        room: usize,
+        target: u64,
+    },
+    React {
+        room: usize,
+        target: u64,
+    },
+    Direct {
+        whom: usize,
+    },
+    DirectEdit {
+        whom: usize,
+        target: u64,
+    },
+    DirectOther {
+        whom: usize,
+        verb: usize,
+    },
+    Block {
+        whom: usize,
+        on: bool,
+    },
+    Level {
+        level: usize,
+    },
     /// Time goes by, in seconds.
-    Wait { seconds: i64 },
+    Wait {
+        seconds: i64,
+    },
 }
 
 /// What may be done to somebody in a room, but for `role`.
@@ -112,10 +174,8 @@ impl World {
         let mut case = Case { number: self.cases, sessions: Vec::new() };
         let names: Vec<String> = (0..PEOPLE).map(|who| case.name(who)).collect();
         let role = |who| if who == ADMIN { ServerRole::Admin } else { ServerRole::User };
-        let accounts: Vec<_> = (0..PEOPLE)
-            .filter(|who| !GUESTS.contains(who))
-            .map(|who| (names[who].as_str(), role(who)))
-            .collect();
+        let accounts: Vec<_> =
+            (0..PEOPLE).filter(|who| !GUESTS.contains(who)).map(|who| (names[who].as_str(), role(who))).collect();
         seed_store(&*self.store, &accounts).await;
         for who in 0..PEOPLE {
             case.sessions.push(self.chat.session(Origin::Host));
@@ -173,8 +233,7 @@ impl Case {
             Deed::Leave { room: number } => json!({"request": "leave", "room": room(number)}),
             Deed::Unfollow { room: number } => json!({"request": "unfollow", "room": room(number)}),
             Deed::Moderate { room: number, verb, whom, for_s } => {
-                let mut request =
-                    json!({"request": VERBS[*verb], "room": room(number), "username": self.name(*whom)});
+                let mut request = json!({"request": VERBS[*verb], "room": room(number), "username": self.name(*whom)});
                 if let (Some(for_s), "ban" | "mute") = (for_s, VERBS[*verb]) {
                     request["for_s"] = (*for_s).into();
                 }

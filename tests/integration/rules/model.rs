@@ -279,22 +279,35 @@ impl Model {
             }
             Deed::Join { room } => self.add(who, *room).map(|()| None),
             Deed::Resume { room } => {
-                if is_guest(who) { self.add(who, *room)? } else { drop(self.my_room(who, *room)?) }
+                if is_guest(who) {
+                    self.add(who, *room)?
+                } else {
+                    drop(self.my_room(who, *room)?)
+                }
                 Ok(None)
             }
             Deed::Leave { room } => {
                 let room = self.my_room(who, *room)?;
-                if is_guest(who) { drop(room.members.remove(&who)) } else { drop(room.remove(who)) }
+                if is_guest(who) {
+                    drop(room.members.remove(&who))
+                } else {
+                    drop(room.remove(who))
+                }
                 Ok(None)
             }
             Deed::Unfollow { room } => self.room(who, *room).map(|_| None),
-            Deed::Moderate { room, verb, whom, for_s } => self.moderate(who, *room, VERBS[*verb], *whom, *for_s).map(Some),
+            Deed::Moderate { room, verb, whom, for_s } => {
+                self.moderate(who, *room, VERBS[*verb], *whom, *for_s).map(Some)
+            }
             Deed::Role { room, whom, role } => {
                 let room = self.ruled_room(who, *room, OWNER)?;
                 let role = [MEMBER, MODERATOR, OWNER][*role];
                 let (old, joined) = *room.members.get(whom).ok_or("no_such_user")?;
                 let stepping_back = who == *whom && role < old;
-                if is_guest(*whom) || room.is_last_owner(*whom) && role != OWNER || room.rank(who) <= old && !stepping_back {
+                if is_guest(*whom)
+                    || room.is_last_owner(*whom) && role != OWNER
+                    || room.rank(who) <= old && !stepping_back
+                {
                     return Err("forbidden");
                 }
                 room.members.insert(*whom, (role, joined));

@@ -68,6 +68,7 @@ fn counts_are_exact_across_all_blocks() {
         first = change::apply(&conn, &Change::Cut { room, first: Seq(70_123), most: 9999 }).unwrap();
     }
     check(&conn, &reads);
-    let rows: i64 = conn.query_row("SELECT count(*) FROM tallies WHERE block BETWEEN 0 AND 272", [], |row| row.get(0)).unwrap();
+    let rows: i64 =
+        conn.query_row("SELECT count(*) FROM tallies WHERE block BETWEEN 0 AND 272", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 0, "what is cut off is not counted any more");
 }
