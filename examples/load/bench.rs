@@ -111,7 +111,8 @@ impl Bench {
     /// A folder with a database of that size, and whether it has just been made: then its index of words is not complete.
     pub(crate) fn peopled(&self, size: Size, keep: Option<&Path>) -> Result<(PathBuf, bool)> {
         let path = match keep {
-            Some(keep) => keep.join(format!("{}-messages", size.messages)),
+            // The daemon reads its paths from another folder.
+            Some(keep) => std::path::absolute(keep)?.join(format!("{}-messages", size.messages)),
             None => {
                 let known = self
                     .peopled
