@@ -34,9 +34,9 @@ fn main() {
         Native.entry(&room, black_box(&entries[0]), None, &mut out);
     });
     measure("encode a segment of 32 entries", || {
-        black_box(Segment::encode(&room, black_box(&entries)));
+        black_box(Segment::encode(&room, Seq::ZERO, black_box(&entries)));
     });
-    let segment = Segment::encode(&room, &entries);
+    let segment = Segment::encode(&room, Seq::ZERO, &entries);
     measure("slice a segment", || {
         black_box(segment.slice(black_box(Seq(7)), Seq(32)));
     });

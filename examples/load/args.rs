@@ -115,7 +115,10 @@ pub(crate) enum Scenario {
     History(History),
     /// From exec to the first answered login, without data and with a long history.
     Start(Start),
-    /// All of them, in one table.
+    /// A million messages in ten thousand rooms, a hundred thousand accounts: start, logins, and each kind of request, one
+    /// at a time on one connection. Not among `all`.
+    Large(Large),
+    /// All the others, in one table.
     All,
     /// One of the bare servers, until it is killed.
     #[command(hide = true)]
@@ -227,4 +230,18 @@ pub(crate) struct Start {
     /// Starts of each kind.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) starts: u16,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Large {
+    /// Messages in the database; a hundredth of that in rooms, a tenth in accounts [default: 1000000, with --quick 100000].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(10_000..))]
+    pub(crate) messages: Option<u32>,
+    /// Measured requests of each kind; slow ones end after ten seconds [default: 300, with --quick 50].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) requests: Option<u32>,
+    /// A folder in which the database is made and stays, to be found by the next run [default: a new one, removed at the
+    /// end].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) keep: Option<PathBuf>,
 }

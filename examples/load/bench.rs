@@ -11,6 +11,7 @@ use crate::args::{Common, Target};
 use crate::client::{Fleet, Freed, Stay};
 use crate::control::Control;
 use crate::daemon::Server;
+use crate::populace::{self, Size};
 use crate::process::{Cpu, busy_machine};
 use crate::report::Figure;
 use crate::wire::Wire;
@@ -19,6 +20,10 @@ use crate::wire::Wire;
 const SETTING_UP: usize = 128;
 /// The room whose long history `history` and `start` use.
 pub(crate) const LONG_ROOM: &str = "long";
+/// The database in the daemon's data.
+const DATABASE: &str = "snakk.db";
+/// Beside it when it is finished.
+const MADE: &str = "made";
 
 pub(crate) struct Bench {
     pub(crate) common: Common,
@@ -26,6 +31,8 @@ pub(crate) struct Bench {
     dir: TempDir,
     /// Folders of the daemon with a room of so many messages.
     filled: RefCell<Vec<(u32, TempDir)>>,
+    /// Folders with big databases.
+    peopled: RefCell<Vec<(Size, TempDir)>>,
 }
 
 /// A server in a new folder, which goes when this does.
@@ -43,7 +50,7 @@ impl Bench {
         let parent = common.dir.clone().unwrap_or_else(|| above(3).join("tmp"));
         std::fs::create_dir_all(&parent).with_context(|| format!("cannot create {}", parent.display()))?;
         let dir = tempfile::Builder::new().prefix("load-").tempdir_in(&parent)?;
-        Ok(Self { common, program, dir, filled: RefCell::default() })
+        Ok(Self { common, program, dir, filled: RefCell::default(), peopled: RefCell::default() })
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -97,6 +104,51 @@ impl Bench {
         let path = dir.path().to_owned();
         self.filled.borrow_mut().push((messages, dir));
         Ok(path)
+    }
+}
+
+impl Bench {
+    /// A folder with a database of that size, and whether it has just been made: then its index of words is not complete.
+    pub(crate) fn peopled(&self, size: Size, keep: Option<&Path>) -> Result<(PathBuf, bool)> {
+        let path = match keep {
+            // The daemon reads its paths from another folder.
+            Some(keep) => std::path::absolute(keep)?.join(format!("{}-messages", size.messages)),
+            None => {
+                let known = self
+                    .peopled
+                    .borrow()
+                    .iter()
+                    .find(|(known, _)| *known == size)
+                    .map(|(_, dir)| dir.path().to_owned());
+                match known {
+                    Some(path) => path,
+                    None => {
+                        let dir = self.new_folder()?;
+                        let path = dir.path().to_owned();
+                        self.peopled.borrow_mut().push((size, dir));
+                        path
+                    }
+                }
+            }
+        };
+        let data = path.join("data");
+        if data.join(MADE).exists() {
+            return Ok((path, false));
+        }
+        eprintln!("  making {} messages, {} rooms, {} accounts", size.messages, size.rooms(), size.accounts());
+        std::fs::create_dir_all(&data)?;
+        for entry in std::fs::read_dir(&data)? {
+            std::fs::remove_file(entry?.path())?;
+        }
+        populace::make(&data.join(DATABASE), size)?;
+        Ok((path, true))
+    }
+
+    /// Completes the index of words of such a database.
+    pub(crate) fn index(&self, folder: &Path) -> Result<()> {
+        let data = folder.join("data");
+        populace::index(&data.join(DATABASE))?;
+        Ok(std::fs::write(data.join(MADE), "")?)
     }
 }
 

@@ -22,9 +22,17 @@ impl Control {
 
     /// A connection to snakkd that is logged in as the guest `username`.
     pub(crate) fn log_in(address: SocketAddr, username: &str) -> Result<Self> {
+        Self::say_hello(address, &guest(username))
+    }
+
+    /// A connection to snakkd that is logged in to an account, by a token.
+    pub(crate) fn log_in_with(address: SocketAddr, username: &str, token: &str) -> Result<Self> {
+        Self::say_hello(address, &account(username, token))
+    }
+
+    fn say_hello(address: SocketAddr, login: &str) -> Result<Self> {
         let mut control = Self::connect(address)?;
         let hello = r#"{"request":"hello","protocol":1}"#;
-        let login = format!(r#"{{"request":"login","username":"{username}"}}"#);
         control.reader.get_ref().write_all(format!("{hello}\n{login}\n").as_bytes())?;
         for _ in 0..2 {
             let answer = control.next_answer()?;
@@ -53,6 +61,16 @@ impl Control {
             }
         }
     }
+}
+
+/// The login of a guest.
+pub(crate) fn guest(username: &str) -> String {
+    format!(r#"{{"request":"login","username":"{username}"}}"#)
+}
+
+/// The login to an account.
+pub(crate) fn account(username: &str, token: &str) -> String {
+    format!(r#"{{"request":"login","username":"{username}","token":"{token}"}}"#)
 }
 
 pub(crate) fn parse(answer: &[u8]) -> Result<Value> {

@@ -1,6 +1,7 @@
 //! The load generator of snakk: how fast, how late, how big is the daemon, compared with what this machine allows?
 //!
-//! It is an independent judge: it shares no code with the daemon, checks that every receiver gets every message exactly
+//! It is an independent judge: it shares no code with the daemon (but that it has a big database made by the library; see
+//! `populace`), checks that every receiver gets every message exactly
 //! once and in order, and drives two bare broadcast servers with the same client code, so that each figure is also a
 //! ratio. `docs/benchmarks.md` says how to read the result.
 //!
@@ -12,6 +13,7 @@
 //! wire            the two protocols, as bytes               schedule  the timetable of an open loop
 //! control         one blocking connection                   daemon    the servers, as child processes
 //! process, disk   what the kernel says                      report    figures, ratios, the table
+//! populace        a database of a million messages          prose     what they say
 //! bare_epoll, bare_tokio   the servers that do the least
 //! ```
 
@@ -24,7 +26,9 @@ mod control;
 mod daemon;
 mod disk;
 mod ledger;
+mod populace;
 mod process;
+mod prose;
 mod report;
 mod scenarios;
 mod schedule;

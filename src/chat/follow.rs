@@ -48,6 +48,8 @@ pub(super) struct Follow {
     pub(super) room: Arc<Room>,
     /// Under which name this session knows the room, as far as it was told.
     name: RoomName,
+    /// Where it was told that name: it knows no older one.
+    named: Seq,
     /// It is the second side of a direct conversation that follows.
     second: bool,
     /// The last entry that was taken to be sent.
@@ -189,13 +191,7 @@ impl Session {
                 let slice =
                     follow.room.live().tail_for(follow.second).slice(follow.cursor, limit, ROUND_BYTES - bytes, chunks);
                 match slice {
-                    Slice::Took { last, renamed } => {
-                        follow.cursor = last;
-                        // The next entries may have to be read from the log.
-                        if let Some(name) = renamed {
-                            follow.name = name;
-                        }
-                    }
+                    Slice::Took { last } => follow.cursor = last,
                     Slice::Behind => {
                         let (room, after) = (Arc::clone(&follow.room), follow.cursor);
                         read = Some(Todo::Read { room, after, up_to: limit, stamp: follow.stamp, form: Form::Encoded });
@@ -234,7 +230,9 @@ impl Session {
                 follow.ahead = VecDeque::new();
             }
             follow.cursor = entry.seq;
-            if let Body::Room(RoomChange { name: Some(name), .. }) = &entry.body {
+            if let Body::Room(RoomChange { name: Some(name), .. }) = &entry.body
+                && entry.seq > follow.named
+            {
                 follow.name = name.clone();
             }
             round.entries = Entries::Typed(follow.name.clone(), entry);
@@ -305,7 +303,7 @@ impl Session {
             }
             Form::Encoded => {
                 follow.cursor = last;
-                let segment = Segment::encode(&follow.name, &entries);
+                let segment = Segment::encode(&follow.name, follow.named, &entries);
                 follow.name = segment.room_after().clone();
                 let chunks = vec![segment.slice(entries[0].seq.before(), last)];
                 Some(Round { entries: Entries::Encoded(chunks), ..Round::default() })
@@ -339,7 +337,7 @@ impl Session {
         match known {
             Some(follow) => {
                 (follow.until, follow.farewell) = (None, None);
-                follow.name = room.name_for(user);
+                (follow.name, follow.named) = (room.name_for(user), head);
                 if let Some(cursor) = cursor {
                     follow.cursor = cursor;
                     follow.stamp += 1;
@@ -353,6 +351,7 @@ impl Session {
                 inner.follows.push(Follow {
                     room: Arc::clone(room),
                     name: room.name_for(user),
+                    named: head,
                     second: room.is_second_side(user),
                     cursor,
                     until: None,

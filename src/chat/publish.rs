@@ -190,18 +190,19 @@ impl Publisher {
             // What is in memory does not show what was edited or deleted; the log does.
             live.clear_tails();
         }
-        if !live.followers.is_empty() && !part.entries.is_empty() {
+        // Where it has another name, each follower goes on from the name by which it knows the room: it reads the log.
+        if !live.followers.is_empty() && !part.entries.is_empty() && renamed.is_none() {
             match &room.sides {
                 None => {
-                    let segment = Segment::encode(&room.name(), &part.entries);
+                    let segment = Segment::encode(&room.name(), Seq::ZERO, &part.entries);
                     self.keep(room, &segment);
                     live.tail.push(segment);
                 }
                 Some([one, other]) => {
-                    let segment = Segment::encode(&room.name_for(one.user), &part.entries);
+                    let segment = Segment::encode(&room.name_for(one.user), Seq::ZERO, &part.entries);
                     self.keep(room, &segment);
                     live.tail.push(segment);
-                    let segment = Segment::encode(&room.name_for(other.user), &part.entries);
+                    let segment = Segment::encode(&room.name_for(other.user), Seq::ZERO, &part.entries);
                     self.keep(room, &segment);
                     live.other_tail.push(segment);
                 }

@@ -1,7 +1,7 @@
 //! The chat as a whole: what all sessions share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
@@ -47,6 +47,8 @@ pub struct Chat {
     pub(super) standing: Standing,
     /// There is something to tidy up.
     pub(super) upkeep: Notify,
+    /// A room keeps its entries for another time than it did when this was looked at last.
+    pub(super) ages_changed: AtomicBool,
     pub(super) started: Instant,
     stamps: AtomicU64,
     sessions: AtomicU64,
@@ -77,6 +79,7 @@ impl Chat {
             gone: Gone::default(),
             standing: Standing::default(),
             upkeep: Notify::new(),
+            ages_changed: AtomicBool::default(),
             started: Instant::now(),
             stamps: AtomicU64::new(0),
             sessions: AtomicU64::new(0),

@@ -2,6 +2,7 @@
 //! conversations of guests who do not come back. In small steps, between which whoever posts has the store.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::chat::online::GUEST_RETURN;
@@ -44,7 +45,8 @@ pub(super) async fn run(chat: Arc<Chat>) {
                 }
             }
         }
-        let look_at_ages = ages.is_none_or(|last| now.duration_since(last) >= AGES_EVERY);
+        let look_at_ages = chat.ages_changed.swap(false, Ordering::AcqRel)
+            || ages.is_none_or(|last| now.duration_since(last) >= AGES_EVERY);
         if look_at_ages {
             ages = Some(now);
         }

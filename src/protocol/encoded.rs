@@ -13,26 +13,24 @@ pub struct Segment {
     bytes: Bytes,
     /// Where each entry ends in `bytes`.
     ends: Box<[u32]>,
-    /// The entries that give the room another name, which is rare.
-    names: Box<[(Seq, RoomName)]>,
 }
 
 impl Segment {
     /// Encodes entries, which must be consecutive, of a room that was called `room` in front of them. At most 4 GiB of them,
     /// which is beyond anything that stays in memory.
     ///
-    /// An entry that gives the room another name stands under that name, and so does what is behind it.
-    pub fn encode(room: &RoomName, entries: &[Entry]) -> Segment {
+    /// An entry that gives the room another name stands under that name, and so does what is behind it. That does not hold
+    /// up to and including `known`: whoever has learnt the name there knows the room by no older one.
+    pub fn encode(room: &RoomName, known: Seq, entries: &[Entry]) -> Segment {
         debug_assert!(entries.windows(2).all(|pair| pair[0].seq.next() == pair[1].seq), "entries are consecutive");
         // A guess that fits short messages, so that the buffer rarely has to move.
         let mut bytes = Vec::with_capacity(entries.len() * 256);
-        let (mut room_after, mut names) = (room, Vec::new());
+        let mut room_after = room;
         let ends = entries
             .iter()
             .map(|entry| {
-                if let Some(name) = native::renames(entry) {
-                    room_after = name;
-                    names.push((entry.seq, name.clone()));
+                if entry.seq > known {
+                    room_after = native::renames(entry).unwrap_or(room_after);
                 }
                 native::write_entry(room_after, entry, &mut bytes);
                 u32::try_from(bytes.len()).unwrap_or(u32::MAX)
@@ -41,18 +39,12 @@ impl Segment {
         // What the guess was too large by would stay in memory for as long as the segment does.
         bytes.shrink_to_fit();
         let first = entries.first().map_or(Seq::ZERO, |entry| entry.seq);
-        Segment { room_after: room_after.clone(), first, bytes: Bytes::from(bytes), ends, names: names.into() }
+        Segment { room_after: room_after.clone(), first, bytes: Bytes::from(bytes), ends }
     }
 
     /// What the room is called behind the last entry: whoever goes on from here needs it for the next ones.
     pub fn room_after(&self) -> &RoomName {
         &self.room_after
-    }
-
-    /// What the room is called behind the last of the entries behind `after`, up to and including `up_to`, that give it
-    /// another name.
-    pub fn renamed(&self, after: Seq, up_to: Seq) -> Option<&RoomName> {
-        self.names.iter().rev().find(|(seq, _)| *seq > after && *seq <= up_to).map(|(_, name)| name)
     }
 
     /// The first entry.
@@ -96,7 +88,7 @@ mod tests {
     fn a_slice_is_the_events_behind_a_cursor() {
         let room = RoomName::parse("lobby").unwrap();
         let entries: Vec<_> = (7..=11).map(|seq| said(seq, "alice", &"x".repeat(seq as usize), false)).collect();
-        let segment = Segment::encode(&room, &entries);
+        let segment = Segment::encode(&room, Seq::ZERO, &entries);
         assert_eq!((segment.first(), segment.last()), (Seq(7), Seq(11)));
         let expected = |range: std::ops::RangeInclusive<u64>| {
             let mut out = Vec::new();
@@ -119,21 +111,26 @@ mod tests {
         let mut entries: Vec<_> = (7..=9).map(|seq| said(seq, "alice", "x", false)).collect();
         entries[1].body =
             Body::Room(RoomChange { name: Some(new.clone()), was: Some(old.clone()), ..RoomChange::default() });
-        let segment = Segment::encode(&old, &entries);
+        let segment = Segment::encode(&old, Seq::ZERO, &entries);
         let rooms: Vec<_> = lines(&segment.slice(Seq::ZERO, Seq(9))).iter().map(|line| line["room"].clone()).collect();
         assert_eq!(rooms, ["lobby", "hall", "hall"]);
         assert_eq!(segment.room_after(), &new);
-        assert_eq!(segment.renamed(Seq(7), Seq(8)), Some(&new));
-        assert_eq!((segment.renamed(Seq::ZERO, Seq(7)), segment.renamed(Seq(8), Seq(9))), (None, None));
-        assert_eq!(Segment::encode(&old, &entries[..1]).room_after(), &old);
+        assert_eq!(Segment::encode(&old, Seq::ZERO, &entries[..1]).room_after(), &old);
         let back = RoomChange { name: Some(old.clone()), was: Some(new.clone()), ..RoomChange::default() };
         entries[2].body = Body::Room(back);
-        assert_eq!(Segment::encode(&old, &entries).room_after(), &old);
+        assert_eq!(Segment::encode(&old, Seq::ZERO, &entries).room_after(), &old);
+        let segment = Segment::encode(&old, Seq(9), &entries);
+        let rooms: Vec<_> = lines(&segment.slice(Seq::ZERO, Seq(9))).iter().map(|line| line["room"].clone()).collect();
+        assert_eq!(
+            (rooms, segment.room_after()),
+            (vec!["lobby".into(); 3], &old),
+            "who joined later knows no other name"
+        );
     }
 
     #[test]
     fn an_empty_segment_has_nothing_to_slice() {
-        let segment = Segment::encode(&RoomName::parse("lobby").unwrap(), &[]);
+        let segment = Segment::encode(&RoomName::parse("lobby").unwrap(), Seq::ZERO, &[]);
         assert_eq!(segment.slice(Seq::ZERO, Seq(9)), Bytes::new());
         assert_eq!((segment.len_bytes(), segment.last()), (0, Seq::ZERO));
     }

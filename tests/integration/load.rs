@@ -110,11 +110,13 @@ pub(crate) struct Post {
     pub(crate) text: String,
     pub(crate) nonce: String,
     pub(crate) fate: Fate,
+    /// It was sent more than once: that the last time was refused says nothing of the others.
+    pub(crate) repeated: bool,
 }
 
 impl Post {
     pub(crate) fn new(room: &str, text: String, nonce: String) -> Post {
-        Post { room: room.to_owned(), text, nonce, fate: Fate::Unknown }
+        Post { room: room.to_owned(), text, nonce, fate: Fate::Unknown, repeated: false }
     }
 
     pub(crate) fn request(&self, id: usize) -> Value {
@@ -126,6 +128,7 @@ impl Post {
         let fate = match (answer["seq"].as_u64(), answer["code"].as_str()) {
             (Some(seq), None) => Fate::Acknowledged(seq),
             (None, Some("storage_unavailable" | "internal")) => Fate::Unknown,
+            (None, Some(_)) if self.repeated => Fate::Unknown,
             (None, Some(_)) => Fate::Refused,
             _ => panic!("neither a number nor a code: {answer}"),
         };

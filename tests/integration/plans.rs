@@ -159,6 +159,9 @@ impl Person {
             let settles = post.fate != Fate::Refused && self.rooms[&*post.room].member;
             settles && !self.waiting.contains(number)
         });
+        if let Some(number) = again {
+            self.posts[number].repeated = true;
+        }
         let number = again.unwrap_or_else(|| {
             let number = self.posts.len();
             let text = format!("{} says {number} {}", self.name, "x".repeat(dice.below(2000)));

@@ -226,7 +226,7 @@ async fn who_never_reads_has_the_exact_count_of_a_long_log() {
     drop(bob);
     alice.ask(json!({"request": "unfollow", "room": "den"})).await;
     for part in 0..20 {
-        let text = |n: usize| if n % 10 == 0 { format!("@bob {part}.{n}") } else { format!("{part}.{n}") };
+        let text = |n: usize| if n.is_multiple_of(10) { format!("@bob {part}.{n}") } else { format!("{part}.{n}") };
         alice.send_raw(lines((0..100).map(|n| message("den", &text(n))))).await;
         for _ in 0..100 {
             while alice.next().await["response"] != "message" {}

@@ -162,7 +162,9 @@ async fn thousands_of_entries_go_while_somebody_talks() {
         }
     }
     assert!(slowest.as_millis() < 1000, "a posting waited for {slowest:?}");
-    let head = alice.say("den", "the last").await;
+    say_many(&mut alice, (0..100).map(|n| format!("{n}"))).await;
+    let head = alice.ask(keep(99)).await["seq"].as_u64().unwrap();
+    until_first(&mut alice, head - 98).await;
     for seq in 4001..=head {
         bob.expect(json!({"event": "<any>", "seq": seq})).await;
     }

@@ -177,14 +177,14 @@ impl World {
         let accounts: Vec<_> =
             (0..PEOPLE).filter(|who| !GUESTS.contains(who)).map(|who| (names[who].as_str(), role(who))).collect();
         seed_store(&*self.store, &accounts).await;
-        for who in 0..PEOPLE {
+        for (who, name) in names.iter().enumerate() {
             case.sessions.push(self.chat.session(Origin::Local));
-            let mut login = json!({"request": "login", "username": names[who]});
+            let mut login = json!({"request": "login", "username": name});
             if !GUESTS.contains(&who) {
                 login["password"] = PASSWORD.into();
             }
             let came = case.ask(who, login).await;
-            assert_eq!(came.code, "ok", "{} logs in", names[who]);
+            assert_eq!(came.code, "ok", "{name} logs in");
         }
         case
     }

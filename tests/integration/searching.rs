@@ -213,7 +213,12 @@ async fn pages_follow_on_one_another_while_others_talk() {
     let half = in_den[in_den.len() / 2].1;
     let request = json!({"request": "search", "query": "straw", "room": "den", "before": half, "limit": 5});
     let older: Vec<_> = in_den.into_iter().filter(|(_, seq)| *seq < half).collect();
-    assert_eq!(pages(&mut bob, request).await, older);
+    let page = bob.ask(request).await;
+    let mut hits: Vec<_> =
+        page["messages"].as_array().unwrap().iter().map(|hit| hit["seq"].as_u64().unwrap()).collect();
+    let next = json!({"request": "search", "query": "straw", "room": "den", "after": page["next"], "limit": 5});
+    hits.extend(pages(&mut bob, next).await.into_iter().map(|(_, seq)| seq));
+    assert_eq!(hits, older.into_iter().map(|(_, seq)| seq).collect::<Vec<u64>>());
 }
 
 #[tokio::test]
@@ -307,7 +312,7 @@ async fn a_query_without_sense_is_refused_or_finds_nothing() {
         ("OR", 1),
         ("NOT", 0),
         ("straw AND quotes", 0),
-        ("NEAR(straw quotes)", 1),
+        ("NEAR(straw quotes)", 0),
         ("^straw", 1),
         ("{text}:straw", 0),
         ("1=1; --", 1),

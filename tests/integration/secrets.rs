@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use snakk::model::ServerRole;
 
+use crate::support::server::PASSWORD;
 use crate::support::wire::{lines, message};
 use crate::support::{TestServer, Value, Wire, json, server};
 
@@ -127,8 +128,7 @@ async fn a_private_room_is_to_outsiders_as_one_that_is_not_there() {
     }
     for name in ["outside", "banned", "former", "lapsed"] {
         let mut wire = server.hello(name).await;
-        let password = crate::support::server::PASSWORD;
-        let said = written(&mut wire, json!({"request": "login", "username": name, "password": password})).await;
+        let said = written(&mut wire, json!({"request": "login", "username": name, "password": PASSWORD})).await;
         assert!(!said.contains("hidden"), "{said}");
     }
 }
@@ -409,4 +409,20 @@ async fn a_room_is_never_without_an_owner_by_accident() {
     }
     assert_eq!(mark.join("den").await["role"], "member", "it waits for mona");
     assert_eq!(mona.join("den").await["role"], "owner");
+}
+
+#[tokio::test]
+async fn what_cannot_be_said_begins_no_conversation() {
+    let server = people(&["olga", "mark"], &[]).await;
+    let (mut olga, mut mark) = (server.login("olga").await, server.login("mark").await);
+    olga.ask_in_vain(message("@mark", ""), "bad_text").await;
+    let reply = json!({"request": "message", "room": "@mark", "text": "words", "reply_to": 1});
+    olga.ask_in_vain(reply, "no_such_message").await;
+    olga.ask_in_vain(message("@nemo", ""), "no_such_user").await;
+    for (wire, peer) in [(&mut olga, "@mark"), (&mut mark, "@olga")] {
+        wire.ask_in_vain(json!({"request": "history", "room": peer}), "no_such_room").await;
+    }
+    mark.expect_silence().await;
+    olga.say("@mark", "words").await;
+    mark.ask(json!({"request": "history", "room": "@olga"})).await;
 }

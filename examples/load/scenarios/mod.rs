@@ -3,6 +3,7 @@
 mod closed;
 mod history;
 mod idle;
+mod large;
 mod latency;
 mod logins;
 mod start;
@@ -46,6 +47,7 @@ pub(crate) fn measurements(scenario: &Scenario, quick: bool) -> Vec<Box<dyn Meas
                 starts: options.starts,
             }),
         ],
+        Scenario::Large(options) => vec![Box::new(large::Busy::new(options, quick))],
         Scenario::All => {
             let long = if quick { 50_000 } else { 1_000_000 };
             let ingest = |rooms, in_flight| Scenario::Ingest(Ingest { rooms, members: 2, in_flight });

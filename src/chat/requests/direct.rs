@@ -36,11 +36,16 @@ fn has_gone_for_good(chat: &Chat, user: UserId, name: &Username) -> bool {
     user.is_guest() && chat.online.known(user).is_none() && !may_return()
 }
 
-/// Begins a conversation, or finds the one that somebody else has begun meanwhile.
+/// Begins a conversation, or finds the one that somebody else has begun meanwhile; if its first message can be said.
 ///
 /// # Errors
 /// The first refusal that applies.
-pub(super) async fn begin(session: &Session, person: &Arc<Person>, room: &RoomName) -> Result<Arc<Room>, Refusal> {
+pub(super) async fn begin(
+    session: &Session,
+    person: &Arc<Person>,
+    room: &RoomName,
+    sayable: Result<(), Refusal>,
+) -> Result<Arc<Room>, Refusal> {
     let chat = &session.chat;
     let name = Username::parse(room.peer().unwrap_or_default(), chat.options.names)
         .map_err(|_| Refusal::from(Code::BadName).about("room"))?;
@@ -49,6 +54,7 @@ pub(super) async fn begin(session: &Session, person: &Arc<Person>, room: &RoomNa
     if chat.standing.is_blocked(peer.user, person.user.id) {
         return Err(Code::Forbidden.into());
     }
+    sayable?;
     person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)?;
     // What was begun with an earlier guest of one of the names is over, and both are told so before this begins.
     for (me, other, name) in [(person.user.id, peer.user, &name), (peer.user, person.user.id, &person.user.name)] {

@@ -1,6 +1,7 @@
 //! Rooms and who is in them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -141,7 +142,8 @@ pub(super) async fn settings(
             change.was = Some(old);
         }
     }
-    let retention = change.retention_days.is_some() || change.retention_entries.is_some();
+    let ages = change.retention_days.is_some();
+    let retention = ages || change.retention_entries.is_some();
     let act = chat.act(person, "room", Some(&room), "", &described(&change));
     let draft = |origin| room::Draft {
         act: Some(act),
@@ -151,6 +153,9 @@ pub(super) async fn settings(
     session.hold(&room);
     let entry = posted(session, &room, draft, may).await?;
     drop(claim);
+    if ages {
+        chat.ages_changed.store(true, Ordering::Release);
+    }
     if retention {
         chat.upkeep.notify_one();
     }
@@ -231,7 +236,12 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
     }
     let chat = &session.chat;
     let resume_one = |name: &RoomName, since: Since| {
-        let room = renamed(person, name, &since).map_or_else(|| seen(chat, person, name), Ok)?;
+        let named = seen(chat, person, name);
+        let is_in = |room: &Arc<Room>| room.ledger().state.role(person.user.id).is_some();
+        let room = match renamed(person, name, &since) {
+            Some(renamed) if !named.as_ref().is_ok_and(is_in) => renamed,
+            _ => named?,
+        };
         room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {

@@ -77,6 +77,15 @@ impl What {
         }
     }
 
+    /// Whether it can be the first that is said in a conversation.
+    fn first_words(&self, most_text: usize) -> Result<(), Refusal> {
+        match self {
+            What::Message { reply_to: Some(_), .. } => Err(Refusal::from(Code::NoSuchMessage).about("reply_to")),
+            What::Message { text, .. } => Text::parse(text.clone(), most_text).map(|_| ()).map_err(bad_text),
+            _ => Ok(()),
+        }
+    }
+
     /// What goes into the log.
     fn body(self, most_text: usize) -> Result<Body, Refusal> {
         Ok(match self {
@@ -112,7 +121,9 @@ pub(super) fn post(session: &Arc<Session>, person: Arc<Person>, tag: Tag, draft:
         // The first message to somebody begins the conversation.
         let session = Arc::clone(session);
         return Asking::Later(Box::pin(async move {
-            let asking = match direct::begin(&session, &person, &draft.room).await {
+            // What cannot be said begins nothing.
+            let sayable = draft.what.first_words(session.chat.options.limits.most_text());
+            let asking = match direct::begin(&session, &person, &draft.room, sayable).await {
                 Ok(room) => post_to(&session, person, tag, Ok(room), draft),
                 Err(refusal) => refused(&session, &person, tag, refusal),
             };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::chat::session::Session;
-use crate::model::{RoomName, Seq, UserId};
+use crate::model::{Seq, UserId};
 use crate::protocol::encoded::Segment;
 
 /// What a segment costs beyond its bytes.
@@ -29,8 +29,6 @@ pub(crate) enum Slice {
     Took {
         /// The new cursor.
         last: Seq,
-        /// What the room is called from there on, if one of the entries says so.
-        renamed: Option<RoomName>,
     },
     /// The entry behind the cursor is not in memory: read the log.
     Behind,
@@ -76,7 +74,7 @@ impl Tail {
         while at > 0 && self.segments[at - 1].last() > after {
             at -= 1;
         }
-        let (mut last, mut bytes, mut renamed) = (after, 0, None);
+        let (mut last, mut bytes) = (after, 0);
         for segment in self.segments.range(at..) {
             if last >= up_to || bytes >= budget {
                 break;
@@ -85,10 +83,9 @@ impl Tail {
             let chunk = segment.slice(last, to);
             bytes += chunk.len();
             chunks.push(chunk);
-            renamed = segment.renamed(last, to).or(renamed);
             last = to;
         }
-        if last == after { Slice::Behind } else { Slice::Took { last, renamed: renamed.cloned() } }
+        if last == after { Slice::Behind } else { Slice::Took { last } }
     }
 }
 

@@ -3,11 +3,11 @@
 use crate::model::{Body, Entry, Line, Message, Reaction, RoomChange, RoomName};
 use crate::protocol::json::Object;
 
-/// Writes an entry as the event that all its receivers get.
+/// Writes an entry as the event that all its receivers get who know the room by this name behind it.
 pub(in crate::protocol) fn write_entry(room: &RoomName, entry: &Entry, out: &mut Vec<u8>) {
     let mut object = Object::open(out);
     object.str("event", event(&entry.body));
-    object.str("room", renames(entry).unwrap_or(room).as_str());
+    object.str("room", room.as_str());
     write_head(&mut object, entry);
     match &entry.body {
         Body::Message(message) => write_said(&mut object, entry, message),
