@@ -295,7 +295,7 @@ async fn a_flood_of_anything_ends_at_a_cap_and_leaves_little_behind() {
         "typing" => json!({"request": "typing", "room": "den"}),
         "block" => json!({"request": "block", "username": format!("peer-{}", n % 30)}),
         "room" => json!({"request": "room", "room": "den", "slow_mode_s": n % 2}),
-        _ => json!({"request": if n % 2 == 0 { "leave" } else { "join" }, "room": "lobby"}),
+        _ => json!({"request": if n.is_multiple_of(2) { "leave" } else { "join" }, "room": "lobby"}),
     };
     let kinds = [
         "invite", "report", "direct", "token", "react", "nonce", "message", "ban", "read", "status", "typing", "block",
