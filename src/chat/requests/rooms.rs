@@ -1,5 +1,6 @@
 //! Rooms and who is in them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -235,13 +236,9 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
         return Err(Refusal::bad_request("rooms"));
     }
     let chat = &session.chat;
+    let asked: HashSet<RoomName> = rooms.iter().map(|(room, _)| room.clone()).collect();
     let resume_one = |name: &RoomName, since: Since| {
-        let named = seen(chat, person, name);
-        let is_in = |room: &Arc<Room>| room.ledger().state.role(person.user.id).is_some();
-        let room = match renamed(person, name, &since) {
-            Some(renamed) if !named.as_ref().is_ok_and(is_in) => renamed,
-            _ => named?,
-        };
+        let room = renamed(person, &asked, &since).map_or_else(|| seen(chat, person, name), Ok)?;
         room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {
@@ -259,11 +256,11 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
     Ok(Response::Resumed(resumed.collect()))
 }
 
-/// A room of this user that had that name when its client saw it last, and has another one now: its epoch stays.
-fn renamed(person: &Person, name: &RoomName, since: &Since) -> Option<Arc<Room>> {
+/// The room of this user that its client means by an epoch, where it has another name by now than any that was asked for.
+fn renamed(person: &Person, asked: &HashSet<RoomName>, since: &Since) -> Option<Arc<Room>> {
     let epoch = since.epoch.as_ref()?;
     let mut rooms = person.rooms().into_iter();
-    rooms.find(|room| room.epoch.0 == *epoch && room.name_for(person.user.id) != *name)
+    rooms.find(|room| room.epoch.0 == *epoch && !asked.contains(&room.name_for(person.user.id)))
 }
 
 /// Stops a room's events on this session.
