@@ -30,11 +30,6 @@ impl Rate {
         Rate { tokens, period: Duration::from_secs(3600), burst: tokens }
     }
 
-    /// So many tokens a day, all of which may be taken at once.
-    pub(crate) fn per_day(tokens: u32) -> Rate {
-        Rate { tokens, period: Duration::from_secs(24 * 3600), burst: tokens }
-    }
-
     fn token(self) -> Duration {
         self.period / self.tokens.max(1)
     }

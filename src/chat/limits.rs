@@ -100,7 +100,7 @@ pub struct Limits {
     pub registrations_per_hour: u32,
     /// Wrong passwords before they are slowed down.
     pub password_attempts: u32,
-    /// Rooms that an account may own; and that guests may make from one address in a day, for they own none.
+    /// Rooms that an account may own.
     pub rooms_per_user: u32,
     /// Rooms that a user may make in an hour.
     pub room_creations_per_hour: u32,

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 use crate::chat::flood::Rate;
-use crate::chat::floods::Gone;
 use crate::chat::limits::Options;
 use crate::chat::online::{Online, Person, Status};
 use crate::chat::password::Passwords;
@@ -40,10 +39,6 @@ pub struct Chat {
     pub(super) attempts: Attempts,
     /// Accounts that are made.
     pub(super) registrations: ByOrigin,
-    /// Rooms that guests make.
-    pub(super) guest_rooms: ByOrigin,
-    /// What guests who are gone had left of what they may send.
-    pub(super) gone: Gone,
     pub(super) standing: Standing,
     /// There is something to tidy up.
     pub(super) upkeep: Notify,
@@ -75,8 +70,6 @@ impl Chat {
             passwords: Passwords::new(),
             attempts: Attempts::default(),
             registrations: ByOrigin::default(),
-            guest_rooms: ByOrigin::default(),
-            gone: Gone::default(),
             standing: Standing::default(),
             upkeep: Notify::new(),
             ages_changed: AtomicBool::default(),
@@ -299,21 +292,6 @@ impl Chat {
     /// How fast messages may be sent.
     pub(super) fn talk_rate(&self) -> Rate {
         Rate::per_second(self.options.limits.messages_per_second, self.options.limits.message_burst)
-    }
-
-    /// How fast rooms, and who is in them, may be changed: each change is an entry too, but there may be many at once, as
-    /// where somebody joins all rooms or puts a crowd out.
-    pub(super) fn change_rate(&self) -> Rate {
-        let Rate { tokens, burst, .. } = self.talk_rate();
-        Rate::per_second(tokens, burst.saturating_mul(OTHERS_PER_MESSAGE))
-    }
-
-    /// Takes one of the changes that a user may make.
-    ///
-    /// # Errors
-    /// `rate_limited`
-    pub(super) fn spend_change(&self, person: &Person) -> Result<(), Refusal> {
-        person.floods().changes.take(self.change_rate(), Instant::now()).map_err(Refusal::rate_limited)
     }
 
     /// How fast everything else may be asked.

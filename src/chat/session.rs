@@ -326,15 +326,9 @@ impl Session {
         inner.end = End::Gone;
         let person = inner.person.take();
         let follows = std::mem::take(&mut inner.follows);
-        let floods = inner.floods.take();
-        let was_guest = inner.viewer.is_none_or(UserId::is_guest);
         inner.outbox = Outbox::default();
         inner.hints = Vec::new();
         drop(inner);
-        if let (Some(floods), Some(origin), true) = (floods, self.counted(), was_guest) {
-            let left = floods.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            self.chat.gone.add(origin, left, Instant::now());
-        }
         self.logged_in.store(false, Ordering::Release);
         if let Some(person) = person {
             self.chat.depart(&person, self);
@@ -359,20 +353,10 @@ impl Session {
         self.inner().person.clone()
     }
 
-    /// What the next guest here may send: what the last user of this connection has left, or a guest who came from the
-    /// same address and is gone, so that a new login does not fill it up.
+    /// What the next guest here may send: what the last user of this connection has left, so that a new login does not
+    /// fill it up.
     pub(super) fn floods(&self) -> Arc<Mutex<Floods>> {
-        let mut inner = self.inner();
-        // Noted at once, or who breaks a login off could get rid of what was spent.
-        let taken = || match (&inner.end, self.counted()) {
-            (End::Gone, _) | (_, None) => Arc::default(),
-            (_, Some(origin)) => self.chat.gone.take(origin, Instant::now()),
-        };
-        let floods = inner.floods.clone().unwrap_or_else(taken);
-        if !matches!(inner.end, End::Gone) {
-            inner.floods = Some(Arc::clone(&floods));
-        }
-        floods
+        self.inner().floods.clone().unwrap_or_default()
     }
 
     /// Whether this user is logged in here.

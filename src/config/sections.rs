@@ -186,7 +186,7 @@ pub struct LimitsSection {
     pub registrations_per_hour: u32,
     /// Wrong passwords, for an address and for an address and account, before one must wait.
     pub password_attempts: u32,
-    /// Rooms that one account may own; and that guests may make from one address in a day, for they own none.
+    /// Rooms that one account may own.
     pub rooms_per_user: usize,
     /// New connections from one address in a minute.
     pub new_connections_per_minute_per_ip: u32,

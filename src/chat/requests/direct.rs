@@ -13,7 +13,18 @@ use crate::protocol::{Answer, Code, Refusal, Response};
 use crate::store::{Change, Created, NewRoom, Side};
 
 /// How often somebody may come to somebody who has not asked for it.
-pub(super) const APPROACHES: Rate = Rate { tokens: 1, period: Duration::from_secs(5), burst: 20 };
+const APPROACHES: Rate = Rate { tokens: 1, period: Duration::from_secs(5), burst: 20 };
+
+/// Somebody comes to somebody who has not asked for it. Without flood control as often as it likes.
+///
+/// # Errors
+/// `rate_limited`
+pub(super) fn approach(chat: &Chat, person: &Person) -> Result<(), Refusal> {
+    if chat.options.limits.messages_per_second == 0 {
+        return Ok(());
+    }
+    person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)
+}
 
 /// The conversation of somebody with the user of that name, if there is one.
 ///
@@ -55,7 +66,7 @@ pub(super) async fn begin(
         return Err(Code::Forbidden.into());
     }
     sayable?;
-    person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)?;
+    approach(chat, person)?;
     // What was begun with an earlier guest of one of the names is over, and both are told so before this begins.
     for (me, other, name) in [(person.user.id, peer.user, &name), (peer.user, person.user.id, &person.user.name)] {
         let old = chat.rooms.direct(me, name.folded());

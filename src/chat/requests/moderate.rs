@@ -1,13 +1,12 @@
 //! Keeping order in a room: who may come in, who has to go, who may not speak, and who decides that.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use crate::chat::Chat;
 use crate::chat::online::Person;
-use crate::chat::requests::direct::{self, APPROACHES};
+use crate::chat::requests::direct;
 use crate::chat::requests::rooms::{committed, posted};
 use crate::chat::requests::{Fitting, history, line, seen, seen_room, username};
 use crate::chat::room::{self, Barrier, Room, State, Target};
@@ -53,9 +52,8 @@ pub(super) async fn moderate(session: &Arc<Session>, person: &Arc<Person>, asked
         if chat.standing.is_blocked(target.user, person.user.id) {
             return Err(Code::Forbidden.into());
         }
-        person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)?;
+        direct::approach(chat, person)?;
     }
-    chat.spend_change(person)?;
     let until = for_s.map(|seconds| after(chat.clock.now(), seconds));
     let body = Body::Member { user: Arc::clone(&target.name), user_id: target.user, change, role, reason, until };
     let act = chat.act(person, change.as_str(), Some(&room), &target.name, &described(&body));
@@ -182,7 +180,7 @@ pub(super) async fn report(
     if target.is_some_and(|target| target > room.told_head() || target < room.ledger().state.first_of(person.user.id)) {
         return Err(Refusal::from(Code::NoSuchMessage).about("target"));
     }
-    person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)?;
+    direct::approach(chat, person)?;
     let about = [target.map(|target| target.to_string()), whom.map(|whom| whom.as_str().to_owned())];
     let about = about.into_iter().flatten().collect::<Vec<String>>().join(" ");
     let said = reason.as_ref().map_or("", Line::as_str);

@@ -45,10 +45,6 @@ pub(super) async fn read(session: &Arc<Session>, person: &Arc<Person>, room: &Ro
 /// Says whether somebody is there.
 pub(super) fn status(chat: &Chat, person: &Person, away: bool, text: Option<Box<str>>) -> Answer {
     let status = Status { away, text: line(text, "text")? };
-    if status != person.status() {
-        // It is told in every room.
-        chat.spend_change(person)?;
-    }
     if person.set_status(status) {
         chat.tell_status(person);
     }

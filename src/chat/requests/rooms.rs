@@ -80,12 +80,6 @@ pub(super) async fn create(
     }
     let rate = Rate::per_hour(limits.room_creations_per_hour);
     person.floods().creations.take(rate, Instant::now()).map_err(Refusal::rate_limited)?;
-    if let (true, Some(origin)) = (user.is_guest(), session.counted()) {
-        // Nobody owns them, and the next guest from there may be the same one under another name.
-        let rate = Rate::per_day(limits.rooms_per_user);
-        chat.guest_rooms.take(origin, rate, Instant::now()).map_err(Refusal::rate_limited)?;
-    }
-    chat.spend_change(person)?;
     let owner = (!user.is_guest()).then_some(user.id);
     let new = NewRoom { name: name.clone(), topic: topic.as_str().into(), owner, ..chat.new_room(kind) };
     match chat.create(new).await.map_err(|error| unavailable(&error))? {
@@ -128,7 +122,6 @@ pub(super) async fn settings(
     }
     let may = |state: &State| state.may_rule(person.asks(chat.clock.now())).map(|()| false);
     may(&room.ledger().state)?;
-    chat.spend_change(person)?;
     let mut claim = None;
     if let Some(new) = change.name.clone() {
         let old = room.name();
@@ -186,7 +179,6 @@ pub(super) async fn delete(session: &Arc<Session>, person: &Arc<Person>, name: &
     if chat.options.default_rooms.contains(&room.name()) {
         return Err(Code::Forbidden.into());
     }
-    chat.spend_change(person)?;
     let act = chat.act(person, "delete_room", Some(&room), room.name().as_str(), "");
     session.hold_to_leave(&room);
     erase(chat, &room, Some(act)).await?;
@@ -288,7 +280,6 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
         person.remove_room(room.id);
     } else {
         room.ledger().state.role(user.id).ok_or(Code::NotAMember)?;
-        session.chat.spend_change(person)?;
         session.hold_to_leave(&room);
         part(&session.chat, user, &room).await?;
     }
@@ -403,7 +394,6 @@ pub(super) async fn become_member(
         add_guest(session, person, room);
         return Ok(());
     }
-    chat.spend_change(person)?;
     let mut is_member = false;
     let may_join = |state: &State| {
         is_member = state.role(user.id).is_some();
