@@ -235,7 +235,10 @@ fn timed(control: &mut Control, request: &str) -> Result<(Value, Duration)> {
     let began = Instant::now();
     let answer = control.exchange(request)?;
     let taken = began.elapsed();
-    Ok((control::parse(answer).with_context(|| format!("asked {request}"))?, taken))
+    let answer = control::parse(answer).with_context(|| format!("asked {request}"))?;
+    let asked: Value = serde_json::from_str(request)?;
+    ensure!(answer["response"] == asked["request"], "asked {request}, and was answered {answer}");
+    Ok((answer, taken))
 }
 
 #[derive(Default)]

@@ -1,8 +1,5 @@
 //! Finding messages.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use crate::chat::Chat;
 use crate::chat::online::Person;
 use crate::chat::requests::history::{DEFAULT_LIMIT, MOST_BYTES, MOST_MESSAGES};
@@ -36,13 +33,13 @@ pub(super) async fn search(chat: &Chat, person: &Person, asked: SearchFor) -> An
         Some(name) => {
             let room = seen(chat, person, &name)?;
             let first = may_read(chat, person, &room)?;
-            vec![(room, first)]
+            vec![(room.id, first)]
         }
         None => everywhere(chat, person),
     };
     let limit = asked.limit.unwrap_or(DEFAULT_LIMIT).min(MOST_MESSAGES);
     let search = Search {
-        rooms: rooms.iter().map(|(room, first)| (room.id, *first)).collect(),
+        rooms,
         before: asked.before,
         after: asked.after,
         // A snippet comes with each hit.
@@ -54,12 +51,11 @@ pub(super) async fn search(chat: &Chat, person: &Person, asked: SearchFor) -> An
         return Ok(Response::Found(Box::new(Found { messages: Vec::new(), next: None })));
     }
     let hits = chat.store.search(search).await.map_err(|error| unavailable(&error))?;
-    let names: HashMap<RoomId, &Arc<Room>> = rooms.iter().map(|(room, _)| (room.id, room)).collect();
     let hit = |(room, entry): (RoomId, crate::model::Entry)| {
         let Body::Message(message) = &entry.body else { return None };
         let snippet = query.snippet(message.text.as_str());
         Some(Hit {
-            room: names.get(&room)?.name_for(person.user.id),
+            room: chat.rooms.by_id(room)?.name_for(person.user.id),
             snippet: snippet.text.into(),
             hit: (snippet.start, snippet.end.saturating_sub(snippet.start)),
             entry,
@@ -69,17 +65,20 @@ pub(super) async fn search(chat: &Chat, person: &Person, asked: SearchFor) -> An
     Ok(Response::Found(Box::new(Found { messages, next: hits.next })))
 }
 
-/// The rooms that a user may read, and from where on.
-fn everywhere(chat: &Chat, person: &Person) -> Vec<(Arc<Room>, Seq)> {
+/// The rooms that a user may read, and from where on. There may be many, so each is asked once.
+fn everywhere(chat: &Chat, person: &Person) -> Vec<(RoomId, Seq)> {
+    let asker = person.asks(chat.clock.now());
+    let only_own = chat.standing.open_below(Level::MembersOnly, person).is_err();
     let direct = chat.rooms.direct_of(person.user.id);
     let rooms = chat.rooms.behind("").into_iter().chain(direct);
-    rooms
-        .filter_map(|room| {
-            let sees = room.ledger().state.sees(person.asks(chat.clock.now()));
-            let first = if sees { may_read(chat, person, &room).ok() } else { None }?;
-            Some((room, first))
-        })
-        .collect()
+    let readable = rooms.filter_map(|room| {
+        let ledger = room.ledger();
+        let state = &ledger.state;
+        let may = state.sees(asker) && (!only_own || state.role(person.user.id).is_some());
+        let first = if may { state.may_read(asker).ok() } else { None }?;
+        Some((room.id, first))
+    });
+    readable.collect()
 }
 
 fn may_read(chat: &Chat, person: &Person, room: &Room) -> Result<Seq, Refusal> {

@@ -59,7 +59,7 @@ impl Drop for Deadline {
 
 /// See [`Store::search`](crate::store::Store::search).
 pub(super) fn search(conn: &Connection, search: &Search) -> rusqlite::Result<Hits> {
-    let mut rooms: HashMap<RoomId, Window> = HashMap::new();
+    let mut rooms: HashMap<RoomId, Window> = HashMap::with_capacity(search.rooms.len());
     for (room, first) in &search.rooms {
         rooms.insert(*room, Window { first: *first, end: search.before.unwrap_or(Seq(log::MAX_SEQ)) });
     }

@@ -3,7 +3,7 @@
 //! Every entry knows how many messages there are up to it, so those behind a place are a subtraction. Of them those of some
 //! authors do not count, nor those that were deleted. They are tallied by author (0 for the deleted ones) in blocks of 256
 //! numbers of the log, and the sums of 256 blocks stand in one more row as soon as the log has left them behind. So a count
-//! looks at no more than 256 entries, 512 rows for each author, and one more for every 65536 entries.
+//! looks at hardly more than 128 entries, 512 rows for each author, and one more for every 65536 entries.
 
 use std::collections::HashMap;
 
@@ -118,22 +118,30 @@ pub(super) fn count(
     others.push(NOBODY);
     others.sort_unstable();
     others.dedup();
-    let mut left_out = 0;
-    // The rest of the block in which it was read so far.
-    let end = read.0 | ((1 << BLOCK_BITS) - 1);
+    // Of the block in which it was read so far, the shorter part is looked at: what stands behind `read`; or what stands in
+    // front of it, to be taken from the tally of the block.
+    let start = read.0 >> BLOCK_BITS << BLOCK_BITS;
+    let end = (read.0 | ((1 << BLOCK_BITS) - 1)).min(head.seq);
+    let tally_reads = 3 * others.len() as u64;
+    let whole = read.0 - start + tally_reads < end - read.0;
+    let (first, last) = if whole { (Seq(start), read) } else { (read.next(), Seq(end)) };
+    let mut seen = 0;
     let mut select = conn.prepare_cached(SELECT_BLOCK)?;
-    let mut rows = select.query((id(room, read.next()), id(room, Seq(end.min(log::MAX_SEQ)))))?;
+    let mut rows = select.query((id(room, first), id(room, last)))?;
     while let Some(row) = rows.next()? {
         if row.get::<_, i64>(0)? == MESSAGE {
             let deleted = row.get::<_, i64>(2)? & DELETED != 0;
-            left_out += i64::from(deleted || others.binary_search(&UserId(row.get(1)?)).is_ok());
+            seen += i64::from(deleted || others.binary_search(&UserId(row.get(1)?)).is_ok());
         }
     }
     drop(rows);
-    if end < head.seq {
+    let mut left_out = if whole { -seen } else { seen };
+    // The first number whose tally counts.
+    let next = if whole { start } else { end + 1 };
+    if next <= head.seq {
         let mut ranges = Vec::with_capacity(3);
         let wide_end = read.0 | ((1 << WIDE_BITS) - 1);
-        ranges.push((block(end + 1), block(wide_end)));
+        ranges.push((block(next), block(wide_end)));
         if wide_end < head.seq {
             // The sums, newest first, and then what stands behind them.
             ranges.push((wide(head.seq) + 1, wide(wide_end + 1)));
