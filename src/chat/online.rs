@@ -95,7 +95,12 @@ impl Person {
     /// This user, who wants something now.
     pub(crate) fn asks(&self, now: Time) -> Asker<'_> {
         let barred = self.barred.load(Ordering::Acquire);
-        Asker { id: self.user.id, skeleton: &self.skeleton, role: self.role(), barred, now }
+        Asker { id: self.user.id, skeleton: &self.skeleton, look: self.look(), role: self.role(), barred, now }
+    }
+
+    /// What all names have in common that look like this one as it is written.
+    pub(crate) fn look(&self) -> &str {
+        self.look.as_deref().unwrap_or(&self.skeleton)
     }
 
     /// The sessions that are open.

@@ -140,6 +140,12 @@ impl Publisher {
             Ok(Waiter::Slot(session, ticket, posting)) => {
                 let answer = answer(room, &session, posting, &outcome);
                 session.settle(ticket, answer, seq.map(|seq| (room.id, seq)));
+                if posting == Posting::Message
+                    && matches!(outcome, Outcome::Duplicate { .. } | Outcome::Unmet(_))
+                    && let Some(author) = session.viewer()
+                {
+                    room.ledger().state.has_not_spoken(author);
+                }
                 if matches!(outcome, Outcome::Duplicate { .. })
                     && let Some(person) = session.person()
                 {

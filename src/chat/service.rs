@@ -271,6 +271,18 @@ impl Chat {
         }
     }
 
+    /// Tells who follows a room that a guest is no member any more, but not those who share another room with it: it is
+    /// still there.
+    pub(super) fn tell_parting(&self, room: &Room, guest: &Person) {
+        let hint = Hint::Presence { user: guest.user.name.shared(), online: false, away: false, text: None };
+        let shared = guest.rooms();
+        for session in audience(room, guest) {
+            if !shared.iter().any(|room| session.follows(room)) {
+                session.hint(hint.clone());
+            }
+        }
+    }
+
     /// Tells everybody who follows a room with somebody what that one says of being there; each session once.
     pub(super) fn tell_status(&self, person: &Person) {
         let Status { away, text } = person.status();

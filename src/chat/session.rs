@@ -519,7 +519,10 @@ impl Inner {
         if !matches!(self.end, End::Due(Some(_))) || self.refused > MOST_WAITING {
             return Next::Stop;
         }
-        self.outbox.push(Answered::Request(tag, Err(Code::ShuttingDown.into())));
+        // Whoever was put out is logged in no more; where the server stops everybody still is.
+        let was_put_out = self.person.is_none() && self.viewer.is_some();
+        let code = if was_put_out { Code::NotLoggedIn } else { Code::ShuttingDown };
+        self.outbox.push(Answered::Request(tag, Err(code.into())));
         Next::Ask
     }
 }

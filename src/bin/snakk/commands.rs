@@ -124,6 +124,11 @@ async fn show_entries(connection: &Connection, events: &mut Events, end: Option<
                     }
                 }
             }
+            Event::Removed(removed) => {
+                let words =
+                    format!("{} is closed to you ({})", plain(&removed.room), plain(&removed.change.to_string()));
+                return Err(Failure::new(Failure::REFUSED, words));
+            }
             _ => {}
         }
         let Some((_, seq)) = event.entry() else { continue };

@@ -184,7 +184,8 @@ pub(super) async fn report(
     let about = [target.map(|target| target.to_string()), whom.map(|whom| whom.as_str().to_owned())];
     let about = about.into_iter().flatten().collect::<Vec<String>>().join(" ");
     let said = reason.as_ref().map_or("", Line::as_str);
-    let act = chat.act(person, "report", Some(&room), &about, said);
+    // Of whom with whom is nobody's business but theirs.
+    let act = chat.act(person, "report", (!room.is_direct()).then_some(&*room), &about, said);
     chat.change(Change::Act(act)).await?;
     let people: Vec<Arc<Person>> = if room.is_direct() {
         chat.online.everybody().into_iter().filter(|person| person.role() == ServerRole::Admin).collect()

@@ -276,8 +276,8 @@ pub(super) async fn leave(session: &Arc<Session>, person: &Arc<Person>, room: &R
             return Err(Code::NotAMember.into());
         }
         session.stop_following(&room);
-        session.chat.tell_presence(&room, person, false);
         person.remove_room(room.id);
+        session.chat.tell_parting(&room, person);
     } else {
         room.ledger().state.role(user.id).ok_or(Code::NotAMember)?;
         session.hold_to_leave(&room);

@@ -179,9 +179,11 @@ fn post_to(
         }
     };
     let checked = Checked { room, rule, body, nonce };
-    let taken = person.floods().talk.take(chat.talk_rate(), Instant::now());
-    if let Err(retry_after) = taken {
-        let refusal = Refusal::rate_limited(retry_after);
+    let taken = not_too_soon(chat, &person, &checked).and_then(|()| {
+        let taken = person.floods().talk.take(chat.talk_rate(), Instant::now());
+        taken.map_err(Refusal::rate_limited)
+    });
+    if let Err(refusal) = taken {
         return match checked.nonce {
             // A repeat is free, but whether it is one only the store knows.
             Some(nonce) => {
@@ -205,6 +207,14 @@ fn post_to(
                 Next::Ask
             }))
         }
+    }
+}
+
+/// Whether slow mode lets somebody say something now.
+fn not_too_soon(chat: &Chat, person: &Person, checked: &Checked) -> Result<(), Refusal> {
+    match checked.rule {
+        Rule::Say => checked.room.ledger().state.may_speak_again(person.asks(chat.clock.now())),
+        _ => Ok(()),
     }
 }
 
@@ -245,7 +255,8 @@ fn queue(session: &Arc<Session>, person: &Arc<Person>, tag: Tag, checked: Checke
     let origin = Box::new(Waiter::Slot(Arc::clone(session), ticket, posting));
     let time = chat.clock.now();
     let draft = room::Draft { nonce, mentions: called, act, ..room::Draft::new(&person.user, time, body, origin) };
-    if let Err(refusal) = room.post(chat.store.queue(), place, draft, |state| rule.holds(state, person.asks(time))) {
+    if let Err(refusal) = room.post(chat.store.queue(), place, draft, |state| rule.holds_now(state, person.asks(time)))
+    {
         session.settle(ticket, Err(refusal), None);
         session.rouse();
     }
@@ -263,14 +274,22 @@ enum Rule {
 }
 
 impl Rule {
+    /// The same at the moment at which it is queued, when slow mode counts too.
+    fn holds_now(self, state: &State, asker: Asker<'_>) -> Result<bool, Refusal> {
+        let others = self.holds(state, asker)?;
+        if self == Rule::Say {
+            state.may_speak_again(asker)?;
+        }
+        Ok(others)
+    }
+
     /// Whether it lets somebody do it, and do it to messages of others.
     fn holds(self, state: &State, asker: Asker<'_>) -> Result<bool, Refusal> {
         if self != Rule::Delete && state.role(asker.id).is_some() && state.is_deserted() {
             return Err(Code::NoSuchUser.into());
         }
         match self {
-            Rule::Say => state.may_speak(asker).and_then(|()| state.may_speak_again(asker)).map(|()| false),
-            Rule::Edit => state.may_speak(asker).map(|()| false),
+            Rule::Say | Rule::Edit => state.may_speak(asker).map(|()| false),
             Rule::Delete => state.may_delete(asker),
             Rule::React => state.may_react(asker).map(|()| false),
             Rule::Topic if state.settings.kind == RoomKind::Direct => Err(Code::Forbidden.into()),

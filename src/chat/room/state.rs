@@ -65,6 +65,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) id: UserId,
     /// What all names have in common that look like this one.
     pub(crate) skeleton: &'a str,
+    /// The same of the name as it is written.
+    pub(crate) look: &'a str,
     /// The role on the server.
     pub(crate) role: ServerRole,
     /// It is being put out of the server.
@@ -201,9 +203,9 @@ impl State {
             RoomKind::Public | RoomKind::Announce => true,
             RoomKind::Direct => self.members.contains_key(&asker.id),
             RoomKind::Private => {
-                self.members.contains_key(&asker.id)
-                    || asker.is_admin()
-                    || self.invited.contains(&asker.id) && self.not_banned(asker).is_ok()
+                // Whoever owned it last may come back to it.
+                let may_come = self.invited.contains(&asker.id) || self.heir == Some(asker.id);
+                self.members.contains_key(&asker.id) || asker.is_admin() || may_come && self.not_banned(asker).is_ok()
             }
         }
     }
@@ -422,12 +424,12 @@ impl State {
         if asker.barred {
             return Err(Code::Banned.into());
         }
-        let ban = self.bans.get(asker.skeleton).filter(|ban| ban.holds(asker.now) && !asker.is_admin());
+        let ban = barrier(&self.bans, asker).filter(|ban| ban.holds(asker.now) && !asker.is_admin());
         ban.map_or(Ok(()), |ban| Err(ban.refusal(Code::Banned)))
     }
 
     fn not_muted(&self, asker: Asker<'_>) -> Result<(), Refusal> {
-        let mute = self.mutes.get(asker.skeleton).filter(|mute| mute.holds(asker.now) && !asker.is_admin());
+        let mute = barrier(&self.mutes, asker).filter(|mute| mute.holds(asker.now) && !asker.is_admin());
         mute.map_or(Ok(()), |mute| Err(mute.refusal(Code::Muted)))
     }
 
@@ -564,6 +566,11 @@ impl State {
         }
     }
 
+    /// What somebody was about to say is not in the log after all, or was there before.
+    pub(crate) fn has_not_spoken(&mut self, user: UserId) {
+        self.spoke.remove(&user);
+    }
+
     /// A membership that was checked is committed, and so has a beginning.
     pub(crate) fn joined(&mut self, user: UserId, seq: Seq) {
         if let Some(member) = self.members.get_mut(&user).filter(|member| member.joined.is_none()) {
@@ -620,6 +627,14 @@ impl State {
         self.online -= u64::from(was.as_ref().is_some_and(|member| member.online));
         was
     }
+}
+
+/// What stands against a name, in any case and as it is written.
+fn barrier<'a>(barriers: &'a HashMap<Box<str>, Barrier>, asker: Asker<'_>) -> Option<&'a Barrier> {
+    if barriers.is_empty() {
+        return None;
+    }
+    barriers.get(asker.skeleton).or_else(|| barriers.get(asker.look))
 }
 
 fn rank(role: RoomRole) -> Rank {

@@ -207,7 +207,8 @@ impl Model {
         let now = self.now;
         let room = self.rooms.get_mut(&room).ok_or("no_such_room")?;
         let banned = who != ADMIN && Room::holds(&room.bans, who, now);
-        let part = room.members.contains_key(&who) || room.invited.contains(&who) && !banned;
+        let may_come = room.invited.contains(&who) || room.heir == Some(who);
+        let part = room.members.contains_key(&who) || may_come && !banned;
         if room.kind == "private" && !part && who != ADMIN {
             return Err("no_such_room");
         }

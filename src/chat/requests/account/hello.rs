@@ -1,8 +1,10 @@
 //! What the server is, and who asks.
 
+use crate::chat::limits::Registration;
 use crate::chat::online::Person;
 use crate::chat::requests::line;
 use crate::chat::session::Session;
+use crate::model::Level;
 use crate::protocol::response::{Hello, HelloLimits};
 use crate::protocol::{Answer, Code, Refusal, Response};
 
@@ -20,7 +22,7 @@ pub(in crate::chat::requests) fn hello(session: &Session, protocol: Option<i64>,
     if let Some(client) = line(client, "client")? {
         session.set_client(client);
     }
-    let (options, limits) = (&chat.options, &chat.options.limits);
+    let (options, limits, level) = (&chat.options, &chat.options.limits, chat.standing.level());
     Ok(Response::Hello(Box::new(Hello {
         server: concat!("snakkd/", env!("CARGO_PKG_VERSION")).into(),
         name: options.name.clone(),
@@ -35,8 +37,8 @@ pub(in crate::chat::requests) fn hello(session: &Session, protocol: Option<i64>,
             message_burst: limits.message_burst,
             stall_timeout: limits.stall_timeout,
         },
-        guests: options.guests,
-        registration: options.registration.as_str(),
+        guests: options.guests && level < Level::NoGuests,
+        registration: if level < Level::NoRegistration { options.registration } else { Registration::Closed }.as_str(),
     })))
 }
 

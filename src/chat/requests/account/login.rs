@@ -116,12 +116,13 @@ fn admits_address(session: &Session) -> Result<(), Refusal> {
 }
 
 /// Whether a guest, or a new account, may come in under a name now.
-fn admits_guest(session: &Session, skeleton: &str) -> Result<(), Refusal> {
+fn admits_guest(session: &Session, skeleton: &str, look: &str) -> Result<(), Refusal> {
     let chat = &session.chat;
     if session.origin != Origin::Host && (!chat.options.guests || chat.standing.level() >= Level::NoGuests) {
         return Err(Code::Forbidden.into());
     }
-    chat.standing.admits_name(skeleton, chat.clock.now())
+    let now = chat.clock.now();
+    chat.standing.admits_name(skeleton, now).and_then(|()| chat.standing.admits_name(look, now))
 }
 
 /// Whoever has come online is logged in, unless the server was closed meanwhile, or this one kept out: who decides that
@@ -132,7 +133,7 @@ fn admits_guest(session: &Session, skeleton: &str) -> Result<(), Refusal> {
 pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<(), Refusal> {
     let chat = &session.chat;
     let admitted = admits_address(session).and_then(|()| match person.role() {
-        _ if person.user.is_guest() => admits_guest(session, &person.skeleton),
+        _ if person.user.is_guest() => admits_guest(session, &person.skeleton, person.look()),
         // Or an admin who likes to look like somebody could be kept out by another's name.
         ServerRole::Admin => Ok(()),
         ServerRole::User if chat.standing.is_closing(person.user.id) => Err(Code::BadCredentials.into()),
@@ -151,7 +152,7 @@ pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<()
 
 async fn as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
-    admits_guest(session, &name.skeleton())?;
+    admits_guest(session, &name.skeleton(), &name.look())?;
     let claim = claim(chat, &name).await?;
     let GuestToken { token, id } = guest_token(chat, &name)?;
     let person = claim.enter(User { id, name, role: ServerRole::User }, session, session.floods());
@@ -259,7 +260,7 @@ async fn as_returning_guest(session: &Arc<Session>, name: Username, token: &Secr
         return Err(attempt.failed(Code::BadCredentials));
     };
     attempt.succeeded();
-    admits_guest(session, &skeleton)?;
+    admits_guest(session, &skeleton, &name.look())?;
     let person = match chat.online.come_back(id, &skeleton, session, Instant::now()) {
         Return::Back(person, old) => {
             for session in old {

@@ -11,7 +11,7 @@ fn name(user: i64) -> String {
 /// Somebody who asks, by the number of the name.
 fn asker(user: i64) -> Asker<'static> {
     let skeleton = Box::leak(skeleton_of(&name(user)).into_boxed_str());
-    Asker { id: UserId(user), skeleton, role: ServerRole::User, barred: false, now: NOW }
+    Asker { id: UserId(user), skeleton, look: skeleton, role: ServerRole::User, barred: false, now: NOW }
 }
 
 fn admin(user: i64) -> Asker<'static> {
@@ -102,6 +102,8 @@ fn a_ban_holds_until_its_end_and_against_look_alikes() {
     let mut state = room(RoomKind::Public, &[(1, Owner), (2, Plain)]);
     state.apply(UserId(1), NOW, &body(2, Banning, None, Some(Time(NOW.0 + 10))), true);
     assert_eq!(code(state.may_enter(asker(2))), Some(Code::Banned));
+    let written = Asker { id: UserId(-6), skeleton: "another", ..asker(2) };
+    assert_eq!(code(state.may_enter(written)), Some(Code::Banned), "it looks like it as it is written");
     let other = Asker { id: UserId(-5), ..asker(2) };
     assert_eq!(code(state.may_enter(other)), Some(Code::Banned), "the same name, another identity");
     assert_eq!(code(state.may_enter(Asker { now: Time(NOW.0 + 10), ..asker(2) })), None);
