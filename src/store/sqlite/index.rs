@@ -17,8 +17,9 @@ use crate::store::sqlite::rooms;
 /// To be counted up when other words are put into the index for the same text.
 const FORM: u32 = 1;
 
-pub(super) const SELECT_NEXT: &str = "SELECT postings.nr, entries.id, entries.name, entries.text FROM postings \
-    JOIN entries ON entries.id = postings.id WHERE postings.nr > ?1 ORDER BY postings.nr LIMIT ?2";
+/// What was deleted (see `rows::DELETED`) has no words.
+pub(super) const SELECT_NEXT: &str = "SELECT postings.nr, entries.id, entries.name, \
+    CASE WHEN entries.flags & 2 THEN '' ELSE entries.text END FROM postings JOIN entries ON entries.id = postings.id WHERE postings.nr > ?1 ORDER BY postings.nr LIMIT ?2";
 
 /// What the words of a text depend on.
 fn form() -> String {
