@@ -1,5 +1,5 @@
 //! The keeper: a thread beside the writer that brings the log back into the database file, so that no commit waits for it,
-//! and that finds old nonces for the writer to delete.
+//! that finds old nonces for the writer to delete, and pages for it to scrub.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::model::{Clock, SystemClock};
 use crate::store::sqlite::nonces;
+use crate::store::sqlite::scrub::{Passes, Scrub};
 use crate::store::sqlite::writer::{BUSY_WAIT, checkpoint, copy_log};
 use crate::store::sqlite::{Durability, connect_writer};
 
@@ -39,6 +40,7 @@ pub(super) fn run(
     turn: &Mutex<()>,
     keeping: &AtomicBool,
     erased: &AtomicBool,
+    scrub: &Scrub,
     tasks: &Receiver<Task>,
     stale: &SyncSender<Vec<nonces::Key>>,
 ) {
@@ -48,8 +50,9 @@ pub(super) fn run(
     let mut found = Vec::new();
     let mut warned: Option<Instant> = None;
     let mut forget_at: Option<Instant> = None;
+    let mut passes = Passes::new(scrub);
     loop {
-        let wake = forget_at.map_or(next, |at| at.min(next));
+        let wake = forget_at.into_iter().chain(passes.due()).fold(next, Instant::min);
         let task = tasks.recv_timeout(wake.saturating_duration_since(Instant::now()));
         if matches!(task, Err(RecvTimeoutError::Disconnected)) {
             return;
@@ -63,9 +66,13 @@ pub(super) fn run(
                 tracing::error!(reason = %error, "the keeper cannot open the database");
                 keeping.store(false, Ordering::Release);
                 next = next.max(Instant::now() + NONCES_STEP);
+                passes.later();
                 continue;
             }
         };
+        if passes.go_on(conn) {
+            erased.store(true, Ordering::Release);
+        }
         // Also while there is a lot else to do.
         if let Some(at) = forget_at
             && Instant::now() >= at

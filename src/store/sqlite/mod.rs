@@ -41,6 +41,7 @@ mod reactions;
 mod readers;
 mod rooms;
 mod rows;
+mod scrub;
 mod seams;
 mod search;
 mod standing;
@@ -55,6 +56,7 @@ pub use error::OpenError;
 
 use lock::Lock;
 use readers::Readers;
+use scrub::Scrub;
 use seams::Seams;
 
 /// So many batches wait for whoever is told what became of the appends.
@@ -164,10 +166,13 @@ impl SqliteStore {
         let kept = Arc::clone(&keeping);
         let erased = Arc::new(AtomicBool::new(false));
         let to_forget = Arc::clone(&erased);
+        let scrub = Arc::new(Scrub::of(&conn).map_err(failed)?);
+        let to_scrub = Arc::clone(&scrub);
         let thread = thread::Builder::new()
             .name("snakk-keeper".into())
             .spawn(move || {
-                keeper::run(&name, options.durability, &keeping_turn, &kept, &to_forget, &tasks, &stale_keys)
+                let durability = options.durability;
+                keeper::run(&name, durability, &keeping_turn, &kept, &to_forget, &to_scrub, &tasks, &stale_keys);
             })
             .inspect_err(|_| readers.close());
         threads.push(thread.map_err(cannot)?);
@@ -191,6 +196,7 @@ impl SqliteStore {
             turn,
             keeping,
             erased,
+            scrub,
             stale,
             commits: Arc::clone(&commits),
             closed: closing,
