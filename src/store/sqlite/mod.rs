@@ -154,26 +154,28 @@ impl SqliteStore {
         let secret = secret.ok_or_else(|| OpenError::damaged(&path, "it has no secret"))?;
         conn.pragma_update(None, "synchronous", synchronous(options.durability)).map_err(failed)?;
 
+        let scrub = Arc::new(Scrub::of(&conn).map_err(failed)?);
         let name = path.clone();
         let (readers, mut threads) =
             Readers::start(options.readers.clamp(1, 64), move || connect_reader(&name)).map_err(cannot)?;
         let (keeper, tasks) = blocking::sync_channel(1);
         let (stale_keys, stale) = blocking::sync_channel(1);
-        let name = path.clone();
         let turn = Arc::new(Mutex::new(()));
-        let keeping_turn = Arc::clone(&turn);
         let keeping = Arc::new(AtomicBool::new(false));
-        let kept = Arc::clone(&keeping);
         let erased = Arc::new(AtomicBool::new(false));
-        let to_forget = Arc::clone(&erased);
-        let scrub = Arc::new(Scrub::of(&conn).map_err(failed)?);
-        let to_scrub = Arc::clone(&scrub);
+        let parts = keeper::Parts {
+            path: path.clone(),
+            durability: options.durability,
+            turn: Arc::clone(&turn),
+            keeping: Arc::clone(&keeping),
+            erased: Arc::clone(&erased),
+            scrub: Arc::clone(&scrub),
+            tasks,
+            stale: stale_keys,
+        };
         let thread = thread::Builder::new()
             .name("snakk-keeper".into())
-            .spawn(move || {
-                let durability = options.durability;
-                keeper::run(&name, durability, &keeping_turn, &kept, &to_forget, &to_scrub, &tasks, &stale_keys);
-            })
+            .spawn(move || keeper::run(parts))
             .inspect_err(|_| readers.close());
         threads.push(thread.map_err(cannot)?);
 

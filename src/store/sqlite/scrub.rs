@@ -24,7 +24,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 /// How long it waits for the writer in between.
 const WAIT: Duration = Duration::from_millis(10);
 /// Between two passes, so many times as long as the last one took.
-const REST: u32 = 5;
+const REST: u32 = 2;
 /// How long more of what is erased is waited for, before a pass.
 const QUIET: Duration = Duration::from_millis(100);
 /// After a failure it is tried again after so long.
