@@ -78,8 +78,14 @@ impl Scrub {
     /// Fills the gaps of the first pages that wait with zeros, inside the transaction that is open. Answers how many pages
     /// are to be taken off once it is committed.
     pub(super) fn write(&self, conn: &Connection) -> rusqlite::Result<usize> {
-        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let pages: Vec<u32> = pages.iter().take(WRITE_STEP).copied().collect();
+        let pages: Vec<u32> = {
+            let waiting = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.iter().take(WRITE_STEP).copied().collect()
+        };
+        if pages.is_empty() {
+            // There may be no table of pages, and then it must not be asked.
+            return Ok(0);
+        }
         let usable = usable(conn)?;
         let mut update = conn.prepare_cached("UPDATE sqlite_dbpage SET data = ?2 WHERE pgno = ?1")?;
         for pgno in &pages {
