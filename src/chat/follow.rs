@@ -336,6 +336,8 @@ impl Session {
         let cursor = start(head);
         match known {
             Some(follow) => {
+                // One that was about to end is over: what came since is not for who comes again.
+                let cursor = cursor.or(follow.until.is_some().then_some(head));
                 (follow.until, follow.farewell) = (None, None);
                 (follow.name, follow.named) = (room.name_for(user), head);
                 if let Some(cursor) = cursor {

@@ -37,6 +37,8 @@ struct Part {
     head: Seq,
     /// Somebody's membership has changed, or a change failed.
     changed: bool,
+    /// How many appends it holds, whatever became of them.
+    count: u64,
 }
 
 /// Who asked for what a batch holds, to be told when it can be seen.
@@ -82,10 +84,11 @@ impl Publisher {
                         continue;
                     };
                     self.places.insert(room.id, parts.len());
-                    parts.push(Part { room, entries: Vec::new(), head: Seq::ZERO, changed: false });
+                    parts.push(Part { room, entries: Vec::new(), head: Seq::ZERO, changed: false, count: 0 });
                     parts.len() - 1
                 }
             };
+            parts[at].count += 1;
             self.settle(&mut parts[at], &mut told, origin, outcome);
         }
         for part in &mut parts {
@@ -112,13 +115,19 @@ impl Publisher {
             // Nobody minds if the caller is gone.
             let _ = caller.send(outcome);
         }
+        for part in &parts {
+            part.room.note_published(part.count);
+        }
     }
 
     /// Tells whoever asked for it what became of an append. The head has not moved yet.
     fn settle(&self, part: &mut Part, told: &mut Told, origin: Origin, outcome: Outcome) {
         let room = &part.room;
         if let Outcome::Failed { generation, .. } = &outcome {
-            room.ledger().failed(*generation);
+            let users = room.ledger().failed(*generation);
+            for user in users {
+                self.chat.review(room, user);
+            }
             part.changed = true;
         }
         let seq = match &outcome {

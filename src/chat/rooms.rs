@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::chat::room::Room;
+use crate::model::name::fold;
 use crate::model::{RoomId, RoomName, UserId};
 
 /// All rooms, by name and by id; and all direct conversations, by who is in them.
@@ -93,6 +94,9 @@ impl Rooms {
     /// A room has another name.
     pub(crate) fn rename(&self, room: &Arc<Room>, name: RoomName) {
         let mut table = self.table_mut();
+        if !table.by_id.contains_key(&room.id) {
+            return;
+        }
         table.by_name.remove(&room.name());
         table.by_name.insert(name.clone(), Arc::clone(room));
         room.rename(name);
@@ -146,5 +150,5 @@ impl Rooms {
 
 /// A name as it is looked up.
 fn folded(name: &str) -> Box<str> {
-    name.to_lowercase().into()
+    fold(name).into()
 }

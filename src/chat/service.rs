@@ -225,6 +225,21 @@ impl Chat {
         }
     }
 
+    /// What was to happen to somebody in a room was taken back, and meanwhile it may have come or gone.
+    pub(super) fn review(&self, room: &Arc<Room>, user: UserId) {
+        match self.online.known(user) {
+            Some(person) if !user.is_guest() || self.online.is_here(&person) => self.refresh_presence(room, &person),
+            _ => {
+                let mut ledger = room.ledger();
+                if ledger.state.is_guest_member(user) && !room.is_direct() {
+                    ledger.state.remove_guest(user);
+                } else {
+                    ledger.state.set_online(user, false);
+                }
+            }
+        }
+    }
+
     /// Somebody was put out of a room by an entry, or has left: its sessions are told so behind that entry.
     pub(super) fn put_out(&self, room: &Arc<Room>, user: UserId, seq: Seq, change: &'static str, reason: Option<Line>) {
         let farewell = Hint::Removed { room: room.name_for(user), seq, change, reason };
@@ -233,7 +248,14 @@ impl Chat {
             session.put_out(room, seq, farewell.clone());
         }
         let Some(person) = self.online.known(user) else { return };
-        person.remove_room(room.id);
+        // A guest may be in again by now.
+        let is_in = {
+            let ledger = room.ledger();
+            !ledger.state.gone && ledger.state.role(user).is_some()
+        };
+        if !is_in {
+            person.remove_room(room.id);
+        }
         for session in person.open_sessions().iter().filter(|session| !session.follows(room)) {
             session.put_out(room, seq, farewell.clone());
         }

@@ -94,7 +94,8 @@ async fn wanted(chat: &Chat, room: &Room, look_at_ages: bool) -> Result<Seq, Sto
         let oldest = Time(chat.clock.now().0.saturating_sub(age));
         first = first.max(chat.store.first_since(room.id, oldest).await?);
     }
-    Ok(first)
+    // The last entry stays: it holds the numbers.
+    Ok(first.min(room.head()))
 }
 
 /// The smaller of two bounds, where 0 is none.

@@ -171,7 +171,16 @@ impl fmt::Display for Username {
 /// The skeleton of a name that was checked before, as it comes from an entry.
 #[cfg(feature = "server")]
 pub fn skeleton_of(name: &str) -> String {
-    skeleton(&name.to_lowercase())
+    skeleton(&fold(name))
+}
+
+/// A name as it is compared with another, whichever rule it was made by.
+#[cfg(feature = "server")]
+pub fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    Username::parse(name, NameRule::Unicode).map_or_else(|_| name.to_lowercase(), |name| name.folded().to_owned())
 }
 
 /// The name of a room: lower case, for room names are folded when they are made. A direct conversation is called `@NAME`,

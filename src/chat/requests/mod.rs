@@ -200,7 +200,7 @@ async fn of_user(session: &Arc<Session>, person: &Arc<Person>, request: Request)
         Request::Rooms { after } => Ok(rooms::list(chat, person, after.as_deref())),
         Request::Create { room, kind, topic } => rooms::create(session, person, &room, kind, &topic).await,
         Request::Join { room, start } => rooms::join(session, person, &room, start).await,
-        Request::Resume { rooms } => rooms::resume(session, person, rooms),
+        Request::Resume { rooms } => rooms::resume(session, person, rooms).await,
         Request::Unfollow { room } => rooms::unfollow(session, person, &room),
         Request::Leave { room } => rooms::leave(session, person, &room).await,
         Request::Names { room: Some(room), after } => rooms::names(chat, person, &room, after.as_deref()).await,

@@ -11,7 +11,9 @@ use crate::chat::requests::rooms::{committed, posted};
 use crate::chat::requests::{Fitting, history, line, seen, seen_room, username};
 use crate::chat::room::{self, Barrier, Room, State, Target};
 use crate::chat::session::{Session, Waiter, unavailable};
-use crate::model::{Body, Line, MemberChange, RoomName, RoomRole, Seq, ServerRole, Text, Time, User, UserId, Username};
+use crate::model::{
+    Body, Level, Line, MemberChange, RoomName, RoomRole, Seq, ServerRole, Text, Time, User, UserId, Username,
+};
 use crate::protocol::response::{ActLine, BanLine};
 use crate::protocol::{Answer, Code, Hint, Moderation, Refusal, Response};
 use crate::store::{Act, Change, Side};
@@ -47,8 +49,13 @@ pub(super) async fn moderate(session: &Arc<Session>, person: &Arc<Person>, asked
     if !known && !matches!(change, MemberChange::Unban | MemberChange::Unmute) {
         return Err(Code::NoSuchUser.into());
     }
-    let reason = line(reason, "reason")?;
+    let mut reason = line(reason, "reason")?;
     if change == MemberChange::Invite {
+        let speaks = room.ledger().state.may_speak(person.asks(chat.clock.now())).is_ok();
+        if !speaks || chat.standing.open_below(Level::ReadOnly, person).is_err() {
+            // Who may not speak here may still invite, but not by the way say something.
+            reason = None;
+        }
         if chat.standing.is_blocked(target.user, person.user.id) {
             return Err(Code::Forbidden.into());
         }

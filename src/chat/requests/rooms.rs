@@ -15,6 +15,7 @@ use crate::chat::online::{Person, Status};
 use crate::chat::requests::{Fitting, MOST_LINES, bad_text, direct, moderate, seen, seen_room};
 use crate::chat::room::{self, Room, State};
 use crate::chat::session::{Session, Waiter, unavailable};
+use crate::model::name::fold;
 use crate::model::{
     Body, Entry, Level, Line, MemberChange, RoomChange, RoomKind, RoomName, Seq, ServerRole, User, Username,
 };
@@ -194,7 +195,8 @@ pub(super) async fn erase(chat: &Chat, room: &Arc<Room>, act: Option<Box<Act>>) 
         room.ledger().state.gone = false;
         return Err(refusal);
     }
-    // What was queued before has been committed before, and published: nobody posts to it any more.
+    // What was queued before was committed before, and is about to be published: whoever waits for it has to be told.
+    room.published().await;
     chat.rooms.remove(room);
     let head = room.told_head();
     let mut users = room.ledger().state.everybody();
@@ -223,14 +225,15 @@ pub(super) async fn join(session: &Arc<Session>, person: &Arc<Person>, room: &Ro
 }
 
 /// Follows rooms again, each from behind the entry that was seen last.
-pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(RoomName, Since)>) -> Answer {
+pub(super) async fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(RoomName, Since)>) -> Answer {
     if rooms.len() > MOST_FOLLOWED {
         return Err(Refusal::bad_request("rooms"));
     }
     let chat = &session.chat;
     let asked: HashSet<RoomName> = rooms.iter().map(|(room, _)| room.clone()).collect();
-    let resume_one = |name: &RoomName, since: Since| {
+    let resume_one = async |name: &RoomName, since: Since| {
         let room = renamed(person, &asked, &since).map_or_else(|| seen(chat, person, name), Ok)?;
+        room.settled(person.user.id).await;
         room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {
@@ -241,11 +244,12 @@ pub(super) fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: Vec<(R
         }
         follow(session, person, &room, &Start::Since(since)).map(Box::new)
     };
-    let resumed = rooms.into_iter().map(|(room, since)| {
-        let outcome = resume_one(&room, since);
-        Resumed { room, outcome }
-    });
-    Ok(Response::Resumed(resumed.collect()))
+    let mut resumed = Vec::with_capacity(rooms.len());
+    for (room, since) in rooms {
+        let outcome = resume_one(&room, since).await;
+        resumed.push(Resumed { room, outcome });
+    }
+    Ok(Response::Resumed(resumed))
 }
 
 /// The room of this user that its client means by an epoch, where it has another name by now than any that was asked for.
@@ -304,7 +308,7 @@ pub(super) async fn part(chat: &Chat, user: &User, room: &Arc<Room>) -> Result<S
 pub(super) async fn names(chat: &Chat, person: &Person, room: &RoomName, after: Option<&str>) -> Answer {
     let room = seen_room(chat, person, room)?;
     room.ledger().state.may_list(person.asks(chat.clock.now()))?;
-    let after = after.unwrap_or_default().to_lowercase();
+    let after = fold(after.unwrap_or_default());
     let accounts = chat.store.members(room.id, &after, MOST_LINES + 1).await.map_err(|error| unavailable(&error))?;
     let ledger = room.ledger();
     let state = &ledger.state;
@@ -323,7 +327,7 @@ pub(super) async fn names(chat: &Chat, person: &Person, room: &RoomName, after: 
         lines.push((member.name.folded().to_owned(), line));
     }
     for (_, name, role) in state.guests() {
-        let folded = name.to_lowercase();
+        let folded = fold(name);
         if *folded > *after {
             let (name, role) = (Arc::clone(name), role.as_str());
             let line = NameLine { name, role, online: true, guest: true, away: false, text: None, last_seen: None };
@@ -335,7 +339,7 @@ pub(super) async fn names(chat: &Chat, person: &Person, room: &RoomName, after: 
     let mut response = page(lines.into_iter().map(|(_, line)| line).collect(), Some(room.name()));
     if let Response::Names { names, .. } = &mut response {
         for line in names.iter_mut().filter(|line| line.online) {
-            let name = Username::trusted(&line.name, &line.name.to_lowercase());
+            let name = Username::trusted(&line.name, &fold(&line.name));
             if let Some(person) = chat.online.named(&name) {
                 let Status { away, text } = person.status();
                 (line.away, line.text) = (away, text);
@@ -347,7 +351,7 @@ pub(super) async fn names(chat: &Chat, person: &Person, room: &RoomName, after: 
 
 /// Everybody who is online, sorted by name.
 pub(super) fn everybody(chat: &Chat, after: Option<&str>) -> Response {
-    let after = after.unwrap_or_default().to_lowercase();
+    let after = fold(after.unwrap_or_default());
     let mut people = chat.online.everybody();
     people.retain(|person| *person.user.name.folded() > *after);
     people.sort_by(|a, b| a.user.name.folded().cmp(b.user.name.folded()));
@@ -382,10 +386,9 @@ pub(super) async fn become_member(
     room: &Arc<Room>,
 ) -> Result<(), Refusal> {
     let (chat, user) = (&session.chat, &person.user);
-    if !user.is_guest() {
-        // What another session of the same user has begun is awaited: what is answered was committed.
-        room.settled(user.id).await;
-    }
+    // What another session of the same user has begun is awaited, or what somebody has begun to do to it: what is answered
+    // was committed.
+    room.settled(user.id).await;
     if room.ledger().state.role(user.id).is_some() {
         return Ok(());
     }
@@ -455,9 +458,12 @@ pub(super) fn come_back(chat: &Chat, person: &Person, room: &Arc<Room>) {
         ledger.state.may_enter(person.asks(chat.clock.now())).is_ok()
             && ledger.state.add_guest(id, name, person.joined(room.id))
     };
+    let gone = ledger.state.gone;
     drop(ledger);
     if back {
         chat.tell_presence(room, person, true);
+    } else if gone {
+        person.remove_room(room.id);
     }
 }
 
@@ -495,7 +501,7 @@ fn follow(session: &Arc<Session>, person: &Person, room: &Arc<Room>, start: &Sta
     let (kind, topic, first, role) = {
         let ledger = room.ledger();
         let state = &ledger.state;
-        let role = state.role(user).ok_or(Code::NotAMember)?;
+        let role = state.role(user).filter(|_| !state.gone).ok_or(Code::NotAMember)?;
         (state.settings.kind, state.settings.topic.as_str().into(), state.first_of(user), role)
     };
     let mut reset = false;
@@ -509,7 +515,11 @@ fn follow(session: &Arc<Session>, person: &Person, room: &Arc<Room>, start: &Sta
         Start::Backlog(count) => Some(Seq(head.0.saturating_sub(*count)).max(first.before()).min(head)),
     })?;
     // Whoever was put out meanwhile was not among the followers yet, and would hear everything.
-    if room.ledger().state.role(user).is_none() {
+    let is_out = {
+        let ledger = room.ledger();
+        ledger.state.gone || ledger.state.role(user).is_none()
+    };
+    if is_out {
         session.stop_following(room);
         return Err(Code::NotAMember.into());
     }

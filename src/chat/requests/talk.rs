@@ -11,6 +11,7 @@ use crate::chat::requests::{bad_text, direct, done, line, seen};
 use crate::chat::room::{self, Asker, Room, State};
 use crate::chat::session::{Asking, Next, Posting, Session, Waiter, unavailable};
 use crate::model::mention::mentions;
+use crate::model::name::fold;
 use crate::model::{Body, Level, Line, Message, RoomKind, RoomName, Seq, Text};
 use crate::protocol::{Answer, Code, Refusal, Response, Tag};
 use crate::store::{Most, Place};
@@ -240,7 +241,9 @@ fn queue(session: &Arc<Session>, person: &Arc<Person>, tag: Tag, checked: Checke
     let Checked { room, rule, body, nonce } = checked;
     let posting = if rule == Rule::Say { Posting::Message } else { Posting::Change };
     let called = match &body {
-        Body::Message(Message { text, .. }) | Body::Edit { text: Some(text), .. } => mentions(text.as_str()),
+        Body::Message(Message { text, .. }) | Body::Edit { text: Some(text), .. } => {
+            mentions(text.as_str()).iter().map(|name| fold(name)).collect()
+        }
         _ => Vec::new(),
     };
     let act = match &body {

@@ -35,6 +35,8 @@ pub(crate) struct Room {
     head: AtomicU64,
     /// The highest number that anybody was told before the head had come there.
     told: AtomicU64,
+    /// How many appends were queued and not published yet.
+    unpublished: AtomicU64,
     /// A change of the state was committed, or taken back.
     changed: Notify,
     ledger: Mutex<Ledger>,
@@ -113,6 +115,7 @@ impl Room {
             sides: stored.sides,
             head: AtomicU64::new(stored.head.0),
             told: AtomicU64::default(),
+            unpublished: AtomicU64::default(),
             changed: Notify::new(),
             ledger: Mutex::new(Ledger { state, generation: 0, pending: VecDeque::new() }),
             live: Mutex::default(),
@@ -194,6 +197,25 @@ impl Room {
         self.changed.notify_waiters();
     }
 
+    /// So many appends were published, whatever became of them.
+    pub(crate) fn note_published(&self, count: u64) {
+        if self.unpublished.fetch_sub(count, Ordering::AcqRel) == count && self.ledger().state.gone {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Waits until everything that was queued is published. Of a room that is gone: of another one more may come.
+    pub(crate) async fn published(&self) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.unpublished.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// The state, to ask or change it.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
@@ -237,7 +259,7 @@ impl Room {
         }
         let others = check(&ledger.state)?;
         let reach = Reach { first: ledger.state.reach_of(draft.author.id, others), others };
-        ledger.push(self.id, queue, place, draft, reach)
+        ledger.push((self.id, &self.unpublished), queue, place, draft, reach)
     }
 
     /// The account that has to be made owner before this one leaves, if it is the last one.
@@ -269,9 +291,9 @@ impl Room {
         }
         let reach = Reach { first: Seq::ZERO, others: false };
         if let Some((_, place, draft)) = heir {
-            ledger.push(self.id, queue, place, draft, reach)?;
+            ledger.push((self.id, &self.unpublished), queue, place, draft, reach)?;
         }
-        ledger.push(self.id, queue, place, draft, reach).map(|()| true)
+        ledger.push((self.id, &self.unpublished), queue, place, draft, reach).map(|()| true)
     }
 }
 
@@ -283,7 +305,7 @@ pub(crate) fn changes_state(body: &Body) -> bool {
 impl Ledger {
     fn push(
         &mut self,
-        room: RoomId,
+        (room, unpublished): (RoomId, &AtomicU64),
         queue: &WriteQueue,
         place: Place,
         draft: Draft<'_>,
@@ -303,7 +325,9 @@ impl Ledger {
             act: draft.act,
             origin: draft.origin,
         };
+        unpublished.fetch_add(1, Ordering::AcqRel);
         if queue.push(place, Write::Append(append)).is_err() {
+            unpublished.fetch_sub(1, Ordering::AcqRel);
             if let Some(undo) = undo {
                 self.state.undo(undo);
             }
@@ -317,6 +341,9 @@ impl Ledger {
     pub(crate) fn committed(&mut self, entry: &Entry) {
         if let Body::Member { user_id, change: MemberChange::Join, .. } = &entry.body {
             self.state.joined(*user_id, entry.seq);
+            for undo in self.pending.iter_mut().skip(1) {
+                undo.joined(*user_id, entry.seq);
+            }
         }
         self.pending.pop_front();
         if self.pending.is_empty() {
@@ -325,12 +352,17 @@ impl Ledger {
     }
 
     /// An append failed: everything that was checked against it fails too, so the state goes back to what is committed.
-    pub(crate) fn failed(&mut self, generation: u64) {
+    ///
+    /// Returns whose membership is as it was before: they may have come or gone meanwhile.
+    pub(crate) fn failed(&mut self, generation: u64) -> Vec<UserId> {
+        let mut users = Vec::new();
         if generation > self.generation {
             self.generation = generation;
             while let Some(undo) = self.pending.pop_back() {
+                users.extend(undo.user());
                 self.state.undo(undo);
             }
         }
+        users
     }
 }

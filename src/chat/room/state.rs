@@ -215,6 +215,9 @@ impl State {
     /// # Errors
     /// `banned`
     pub(crate) fn may_enter(&self, asker: Asker<'_>) -> Result<(), Refusal> {
+        if self.gone {
+            return Err(Code::NoSuchRoom.into());
+        }
         self.not_banned(asker)
     }
 
@@ -364,6 +367,10 @@ impl State {
             _ => Rank::Moderator,
         };
         self.at_least(asker, least)?;
+        if mine < Rank::Moderator {
+            // An invitation is an entry with a reason, which is a way to speak.
+            self.not_muted(asker)?;
+        }
         let theirs = member.map_or(Rank::Outsider, |member| rank(member.role));
         let skeleton = skeleton_of(name);
         let holds = |barriers: &HashMap<Box<str>, Barrier>| {
@@ -564,6 +571,11 @@ impl State {
                 Was::Mute(skeleton, None) => drop(self.mutes.remove(&skeleton)),
             }
         }
+    }
+
+    /// Whether a member is a guest.
+    pub(crate) fn is_guest_member(&self, user: UserId) -> bool {
+        self.members.get(&user).is_some_and(|member| member.guest.is_some())
     }
 
     /// What somebody was about to say is not in the log after all, or was there before.

@@ -4,10 +4,10 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::model::{RoomId, Seq, UserId};
-use crate::store::sqlite::index;
 use crate::store::sqlite::log::{self, id, seq, unsigned};
 use crate::store::sqlite::rows::{DELETED, MESSAGE, number};
 use crate::store::sqlite::unread::{self, Erased};
+use crate::store::sqlite::{index, targets};
 
 pub(super) const SELECT_ERASED: &str =
     "SELECT id, kind, nr, edit, name, text, author, flags FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3";
@@ -71,14 +71,13 @@ fn entries(conn: &Connection, room: RoomId, last: Seq, most: u64) -> rusqlite::R
         let (nr, edit): (i64, i64) = (row.get(2)?, row.get(3)?);
         let deleted = row.get::<_, i64>(7)? & DELETED != 0;
         erased.add(UserId(row.get(6)?), deleted, seq(row.get(0)?));
-        if nr <= indexed {
+        if nr <= indexed && !deleted {
             index::remove(conn, nr, room, row.get_ref(4)?.as_str()?, row.get_ref(5)?.as_str()?)?;
         }
         conn.prepare_cached("DELETE FROM postings WHERE nr = ?1")?.execute([nr])?;
-        if edit != 0 {
+        if edit != 0 && !deleted {
             // The edit may be kept: it says what the message said.
-            let edit = id(room, Seq(unsigned(3, edit)?));
-            conn.prepare_cached("UPDATE entries SET text = '' WHERE id = ?1 AND text <> ''")?.execute([edit])?;
+            targets::blank(conn, room, Seq(unsigned(3, edit)?))?;
         }
     }
     drop(rows);

@@ -8,17 +8,18 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::model::name::NameRule;
+use crate::model::RoomId;
+use crate::model::name::fold;
 use crate::model::words::{has_link, indexed as words_of};
-use crate::model::{RoomId, Username};
 use crate::store::sqlite::log::room;
 use crate::store::sqlite::rooms;
 
 /// To be counted up when other words are put into the index for the same text.
 const FORM: u32 = 1;
 
-pub(super) const SELECT_NEXT: &str = "SELECT postings.nr, entries.id, entries.name, entries.text FROM postings \
-    JOIN entries ON entries.id = postings.id WHERE postings.nr > ?1 ORDER BY postings.nr LIMIT ?2";
+/// What was deleted (see `rows::DELETED`) has no words.
+pub(super) const SELECT_NEXT: &str = "SELECT postings.nr, entries.id, entries.name, \
+    CASE WHEN entries.flags & 2 THEN '' ELSE entries.text END FROM postings JOIN entries ON entries.id = postings.id WHERE postings.nr > ?1 ORDER BY postings.nr LIMIT ?2";
 
 /// What the words of a text depend on.
 fn form() -> String {
@@ -58,7 +59,7 @@ pub(super) fn newest(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Puts up to so many more messages into the index. Answers up to where it is now.
-pub(super) fn go_on(conn: &Connection, most: usize) -> rusqlite::Result<i64> {
+pub(super) fn go_on(conn: &Connection, most: usize, given: Option<i64>) -> rusqlite::Result<i64> {
     let before = indexed(conn)?;
     let mut select = conn.prepare_cached(SELECT_NEXT)?;
     let mut rows = select.query((before, i64::try_from(most).unwrap_or(i64::MAX)))?;
@@ -70,7 +71,7 @@ pub(super) fn go_on(conn: &Connection, most: usize) -> rusqlite::Result<i64> {
     }
     if count < most {
         // The last ones may have been cut off, and then nothing stands there.
-        last = newest(conn)?;
+        last = newest(conn)?.max(given.unwrap_or(0));
     }
     set_indexed(conn, last)?;
     Ok(last)
@@ -96,7 +97,7 @@ pub(super) fn remove(conn: &Connection, nr: i64, room: RoomId, name: &str, text:
 }
 
 fn facets(room: RoomId, name: &str, text: &str) -> String {
-    let mut facets = format!("{} {}", room_facet(room), author_facet(&folded(name)));
+    let mut facets = format!("{} {}", room_facet(room), author_facet(&fold(name)));
     if has_link(text) {
         facets.push(' ');
         facets.push_str(LINK_FACET);
@@ -120,12 +121,4 @@ pub(super) fn author_facet(folded: &str) -> String {
         let _ = write!(facet, "{byte:02x}");
     }
     facet
-}
-
-/// A name as it is compared with another, whichever rule it was made by.
-pub(super) fn folded(name: &str) -> String {
-    if name.is_ascii() {
-        return name.to_ascii_lowercase();
-    }
-    Username::parse(name, NameRule::Unicode).map_or_else(|_| name.to_lowercase(), |name| name.folded().to_owned())
 }

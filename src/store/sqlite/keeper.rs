@@ -1,16 +1,17 @@
 //! The keeper: a thread beside the writer that brings the log back into the database file, so that no commit waits for it,
-//! and that finds old nonces for the writer to delete.
+//! that finds old nonces for the writer to delete, and pages for it to scrub.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use crate::model::{Clock, SystemClock};
 use crate::store::sqlite::nonces;
+use crate::store::sqlite::scrub::{Passes, Scrub};
 use crate::store::sqlite::writer::{BUSY_WAIT, checkpoint, copy_log};
 use crate::store::sqlite::{Durability, connect_writer};
 
@@ -32,24 +33,34 @@ const FORGET_AFTER: Duration = Duration::from_millis(100);
 /// How long it waits for those who read the log meanwhile. The writer waits as long.
 const FORGET_WAIT: Duration = Duration::from_millis(50);
 
-/// Works until the writer lets go of its end. Takes `keeping` back when it has done what it was asked for.
-pub(super) fn run(
-    path: &Path,
-    durability: Durability,
-    turn: &Mutex<()>,
-    keeping: &AtomicBool,
-    erased: &AtomicBool,
-    tasks: &Receiver<Task>,
-    stale: &SyncSender<Vec<nonces::Key>>,
-) {
+/// What the thread needs to begin.
+pub(super) struct Parts {
+    pub(super) path: PathBuf,
+    pub(super) durability: Durability,
+    /// Held by whoever brings the log into the database.
+    pub(super) turn: Arc<Mutex<()>>,
+    /// Taken back when it has done what it was asked for.
+    pub(super) keeping: Arc<AtomicBool>,
+    /// Set when something was overwritten that must not be found in the files.
+    pub(super) erased: Arc<AtomicBool>,
+    pub(super) scrub: Arc<Scrub>,
+    pub(super) tasks: Receiver<Task>,
+    pub(super) stale: SyncSender<Vec<nonces::Key>>,
+}
+
+/// Works until the writer lets go of its end.
+pub(super) fn run(parts: Parts) {
+    let Parts { path, durability, turn, keeping, erased, scrub, tasks, stale } = parts;
+    let path = path.as_path();
     let mut connected = connect_writer(path, durability);
     let mut next = Instant::now() + NONCES_EVERY;
     let mut cursor = None;
     let mut found = Vec::new();
     let mut warned: Option<Instant> = None;
     let mut forget_at: Option<Instant> = None;
+    let mut passes = Passes::new(&scrub);
     loop {
-        let wake = forget_at.map_or(next, |at| at.min(next));
+        let wake = forget_at.into_iter().chain(passes.due()).fold(next, Instant::min);
         let task = tasks.recv_timeout(wake.saturating_duration_since(Instant::now()));
         if matches!(task, Err(RecvTimeoutError::Disconnected)) {
             return;
@@ -63,9 +74,13 @@ pub(super) fn run(
                 tracing::error!(reason = %error, "the keeper cannot open the database");
                 keeping.store(false, Ordering::Release);
                 next = next.max(Instant::now() + NONCES_STEP);
+                passes.later();
                 continue;
             }
         };
+        if passes.go_on(conn) {
+            erased.store(true, Ordering::Release);
+        }
         // Also while there is a lot else to do.
         if let Some(at) = forget_at
             && Instant::now() >= at

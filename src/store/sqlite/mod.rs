@@ -41,6 +41,7 @@ mod reactions;
 mod readers;
 mod rooms;
 mod rows;
+mod scrub;
 mod seams;
 mod search;
 mod standing;
@@ -55,6 +56,7 @@ pub use error::OpenError;
 
 use lock::Lock;
 use readers::Readers;
+use scrub::Scrub;
 use seams::Seams;
 
 /// So many batches wait for whoever is told what became of the appends.
@@ -152,23 +154,28 @@ impl SqliteStore {
         let secret = secret.ok_or_else(|| OpenError::damaged(&path, "it has no secret"))?;
         conn.pragma_update(None, "synchronous", synchronous(options.durability)).map_err(failed)?;
 
+        let scrub = Arc::new(Scrub::of(&conn).map_err(failed)?);
         let name = path.clone();
         let (readers, mut threads) =
             Readers::start(options.readers.clamp(1, 64), move || connect_reader(&name)).map_err(cannot)?;
         let (keeper, tasks) = blocking::sync_channel(1);
         let (stale_keys, stale) = blocking::sync_channel(1);
-        let name = path.clone();
         let turn = Arc::new(Mutex::new(()));
-        let keeping_turn = Arc::clone(&turn);
         let keeping = Arc::new(AtomicBool::new(false));
-        let kept = Arc::clone(&keeping);
         let erased = Arc::new(AtomicBool::new(false));
-        let to_forget = Arc::clone(&erased);
+        let parts = keeper::Parts {
+            path: path.clone(),
+            durability: options.durability,
+            turn: Arc::clone(&turn),
+            keeping: Arc::clone(&keeping),
+            erased: Arc::clone(&erased),
+            scrub: Arc::clone(&scrub),
+            tasks,
+            stale: stale_keys,
+        };
         let thread = thread::Builder::new()
             .name("snakk-keeper".into())
-            .spawn(move || {
-                keeper::run(&name, options.durability, &keeping_turn, &kept, &to_forget, &tasks, &stale_keys)
-            })
+            .spawn(move || keeper::run(parts))
             .inspect_err(|_| readers.close());
         threads.push(thread.map_err(cannot)?);
 
@@ -191,6 +198,7 @@ impl SqliteStore {
             turn,
             keeping,
             erased,
+            scrub,
             stale,
             commits: Arc::clone(&commits),
             closed: closing,

@@ -22,6 +22,7 @@ const TOPIC: i64 = 5;
 const ROOM: i64 = 6;
 
 const ACTION: i64 = 1;
+/// The message was deleted, or the edit is not the newest any more. Nothing but spaces stands in `text` then, or nothing.
 pub(super) const DELETED: i64 = 2;
 /// There are or were reactions to it, so that it is worth looking for them.
 pub(super) const REACTED: i64 = 4;
@@ -102,23 +103,25 @@ pub(super) fn entry(row: &Row<'_>, names: &mut Names) -> rusqlite::Result<Entry>
     let body = match row.get::<_, i64>(5)? {
         MESSAGE => {
             let (flags, edited): (i64, i64) = (row.get(7)?, row.get(10)?);
+            let deleted = flags & DELETED != 0;
             let mentions = match row.get_ref(9)?.as_str()? {
                 "" => Box::default(),
                 json => from_json::<Vec<Cow<'_, str>>>(json)?.into_iter().map(|name| (&*name).into()).collect(),
             };
             Body::Message(Message {
-                text: Text::trusted(row.get_ref(8)?.as_str()?),
+                text: Text::trusted(if deleted { "" } else { row.get_ref(8)?.as_str()? }),
                 reply_to: (reply_to != 0).then_some(target),
                 action: flags & ACTION != 0,
                 mentions,
                 edited: (edited != 0).then_some(Time(edited)),
-                deleted: flags & DELETED != 0,
+                deleted,
                 reactions: Box::default(),
             })
         }
         EDIT => {
             let text = row.get_ref(8)?.as_str()?;
-            Body::Edit { target, text: (!text.is_empty()).then(|| Text::trusted(text)) }
+            let says = !text.is_empty() && row.get::<_, i64>(7)? & DELETED == 0;
+            Body::Edit { target, text: says.then(|| Text::trusted(text)) }
         }
         DELETE => {
             let body: DeleteBody<'_> = from_json(row.get_ref(9)?.as_str()?)?;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
+use crate::model::name::fold;
 use crate::model::{Query, RoomId, Seq};
 use crate::store::page::Page;
 use crate::store::sqlite::index;
@@ -67,15 +68,20 @@ pub(super) fn search(conn: &Connection, search: &Search) -> rusqlite::Result<Hit
         return Ok(Hits::default());
     }
     let after = search.after.map_or(i64::MAX, |after| i64::try_from(after).unwrap_or(i64::MAX));
-    let range = match narrow(conn, &search.query, &mut rooms)? {
-        Some((low, high)) => (low, high.min(after.saturating_sub(1))),
-        None => return Ok(Hits::default()),
-    };
     let deadline = Deadline::set(search);
+    let range = match narrow(conn, &search.query, &mut rooms) {
+        Ok(Some((low, high))) => (low, high.min(after.saturating_sub(1))),
+        Ok(None) => return Ok(Hits::default()),
+        // Nothing was looked at yet: the next page begins where this one would have.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            return Ok(Hits { hits: Vec::new(), next: u64::try_from(after).ok() });
+        }
+        Err(error) => return Err(error),
+    };
     let mut hunt = Hunt {
         conn,
         query: &search.query,
-        from: search.query.from.as_deref().map(index::folded),
+        from: search.query.from.as_deref().map(fold),
         rooms,
         deadline: deadline.0,
         names: Names::default(),
@@ -264,7 +270,7 @@ impl Hunt<'_> {
                 let is_there = row.get::<_, i64>(5)? == MESSAGE && row.get::<_, i64>(7)? & DELETED == 0;
                 let from = row.get_ref(4)?.as_str()?;
                 let hit = is_there
-                    && self.from.as_ref().is_none_or(|wanted| index::folded(from) == *wanted)
+                    && self.from.as_ref().is_none_or(|wanted| fold(from) == *wanted)
                     && (!with_text || self.query.matches(row.get_ref(8)?.as_str()?));
                 if hit {
                     if !self.page.take(entry(row, &mut self.names)?) {

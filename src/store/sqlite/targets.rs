@@ -138,9 +138,7 @@ pub(super) fn delete(conn: &Connection, room: RoomId, target: &Target) -> rusqli
     if target.flags & REACTED != 0 {
         reactions::forget(conn, room, target.seq)?;
     }
-    let mut update =
-        conn.prepare_cached("UPDATE entries SET text = '', body = '', flags = (flags | ?2) & ~?3 WHERE id = ?1")?;
-    update.execute((id(room, target.seq), DELETED, REACTED)).map(|_| ())
+    blank(conn, room, target.seq)
 }
 
 /// Takes the text out of the newest edit.
@@ -148,8 +146,37 @@ fn blank_edit(conn: &Connection, room: RoomId, target: &Target) -> rusqlite::Res
     if target.edit == 0 {
         return Ok(());
     }
-    let edit = Seq(log::unsigned(5, target.edit)?);
-    conn.prepare_cached("UPDATE entries SET text = '' WHERE id = ?1")?.execute([id(room, edit)]).map(|_| ())
+    blank(conn, room, Seq(log::unsigned(5, target.edit)?))
+}
+
+/// Takes out of a row what it says, and marks it. Spaces come into its place, so many that the row stays as large as it was:
+/// SQLite then writes over it where it stands. A smaller one might make it put pages together, and what moves leaves copies
+/// behind. Whoever reads goes by the mark, and never sees the spaces.
+pub(super) fn blank(conn: &Connection, room: RoomId, seq: Seq) -> rusqlite::Result<()> {
+    let place = id(room, seq);
+    let mut select =
+        conn.prepare_cached("SELECT flags, octet_length(text), octet_length(body) FROM entries WHERE id = ?1")?;
+    let row: Option<(i64, u32, u32)> =
+        select.query_row([place], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let Some((flags, text, body)) = row else { return Ok(()) };
+    let taken = stored(text as usize) + stored(body as usize);
+    let marked = (flags | DELETED) & !REACTED;
+    // SQLite keeps 0 and 1 in no byte at all.
+    let grown = usize::from(flags <= 1);
+    let spaces = " ".repeat(fitting(taken.saturating_sub(stored(0) + grown)));
+    let mut update = conn.prepare_cached("UPDATE entries SET text = ?2, body = '', flags = ?3 WHERE id = ?1")?;
+    update.execute((place, spaces, marked)).map(|_| ())
+}
+
+/// How many bytes a text takes in a row, together with its length in the row's header.
+fn stored(bytes: usize) -> usize {
+    let kind = 13 + 2 * bytes;
+    bytes + 1 + usize::from(kind >= 1 << 7) + usize::from(kind >= 1 << 14) + usize::from(kind >= 1 << 21)
+}
+
+/// The longest text that takes no more.
+fn fitting(room: usize) -> usize {
+    (room.saturating_sub(4)..room).rev().find(|bytes| stored(*bytes) <= room).unwrap_or(0)
 }
 
 /// Somebody reacts to the message, or takes it back.
@@ -169,4 +196,19 @@ pub(super) fn react(
         update.execute((id(append.room, target.seq), REACTED))?;
     }
     reactions::add(conn, append.room, target.seq, emoji.as_str(), append.author, &append.from, seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fitting, stored};
+
+    #[test]
+    fn spaces_take_what_the_text_took() {
+        for bytes in 0..70_000 {
+            assert_eq!(fitting(stored(bytes)), bytes);
+            // One byte less, for the mark; where the length of the text takes a byte less too, one is left over.
+            let marked = stored(fitting(stored(bytes).saturating_sub(1)));
+            assert!(bytes == 0 || marked + 1 == stored(bytes) || (marked + 2 == stored(bytes)), "{bytes}");
+        }
+    }
 }

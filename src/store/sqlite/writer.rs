@@ -20,6 +20,7 @@ use crate::store::sqlite::keeper::Task;
 use crate::store::sqlite::lock::{FileId, Lock};
 use crate::store::sqlite::log::Heads;
 use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::scrub::{self, Scrub};
 use crate::store::sqlite::{Durability, Seams, accounts, change, connect_writer, index, nonces, rooms, synchronous};
 use crate::store::{Change, Queued, Settled, StoreError, Taken, Write, WriteQueue};
 
@@ -52,6 +53,14 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 /// After a failure, it is tried again after so long.
 const INDEX_RETRY: Duration = Duration::from_secs(10);
 
+/// How long it has to be quiet before pages are scrubbed.
+const SCRUB_WAIT: Duration = Duration::from_millis(2);
+/// How often the writer looks whether there are any, while the keeper looks for them.
+const SCRUB_LOOK: Duration = Duration::from_millis(20);
+/// How long they wait where it is never quiet, and until it is tried again after a failure.
+const SCRUB_LAG: Duration = Duration::from_millis(50);
+const SCRUB_RETRY: Duration = Duration::from_secs(1);
+
 /// What the thread needs to begin.
 pub(super) struct Parts {
     pub(super) path: PathBuf,
@@ -70,6 +79,7 @@ pub(super) struct Parts {
     pub(super) keeping: Arc<AtomicBool>,
     /// Set when something was overwritten that must not be found in the files.
     pub(super) erased: Arc<AtomicBool>,
+    pub(super) scrub: Arc<Scrub>,
     pub(super) stale: blocking::Receiver<Vec<nonces::Key>>,
     pub(super) commits: Arc<AtomicU64>,
     pub(super) closed: watch::Sender<bool>,
@@ -92,6 +102,7 @@ pub(super) fn run(parts: Parts) {
         turn,
         keeping,
         erased,
+        scrub,
         stale,
         commits,
         closed,
@@ -122,6 +133,9 @@ pub(super) fn run(parts: Parts) {
         turn,
         keeping,
         erased,
+        marked: scrub.is_under_way(),
+        scrub,
+        scrub_after: None,
         stale,
         commits,
         seams,
@@ -132,11 +146,17 @@ pub(super) fn run(parts: Parts) {
     let mut fates = Vec::new();
     let mut panicked = false;
     loop {
-        let wait = if panicked { None } else { writer.time_to_index() };
-        match queue.take_within(&mut batch, wait) {
+        let (to_index, to_scrub) =
+            if panicked { (None, None) } else { (writer.time_to_index(), writer.time_to_scrub()) };
+        match queue.take_within(&mut batch, to_index.into_iter().chain(to_scrub).min()) {
             Taken::Writes => {}
             Taken::Nothing => {
-                writer.index();
+                if to_index.is_some_and(|index| to_scrub.is_none_or(|scrub| index <= scrub)) {
+                    writer.index();
+                    writer.scrub_if_late();
+                } else {
+                    writer.scrub();
+                }
                 continue;
             }
             Taken::Closed => break,
@@ -155,6 +175,9 @@ pub(super) fn run(parts: Parts) {
         if !panicked && writer.lag() > INDEX_LAG && writer.time_to_index() == Some(Duration::ZERO) {
             writer.index();
             writer.index_after = writer.index_after.max(Some(Instant::now() + BACKLOG_PAUSE));
+        }
+        if !panicked {
+            writer.scrub_if_late();
         }
     }
     readers.close();
@@ -235,6 +258,11 @@ struct Writer {
     turn: Arc<Mutex<()>>,
     keeping: Arc<AtomicBool>,
     erased: Arc<AtomicBool>,
+    scrub: Arc<Scrub>,
+    /// Whether the database says that it is to be scrubbed.
+    marked: bool,
+    /// No page is scrubbed before that.
+    scrub_after: Option<Instant>,
     stale: blocking::Receiver<Vec<nonces::Key>>,
     commits: Arc<AtomicU64>,
     seams: Seams,
@@ -278,6 +306,7 @@ impl Writer {
                 Ok(keys) => nonces::delete(conn, &keys),
                 Err(_) => Ok(()),
             })
+            .and_then(|()| if erased && !self.marked && self.scrub.is_able() { scrub::mark(conn) } else { Ok(()) })
             .and_then(|()| self.seams.before_commit())
             .and_then(|()| conn.prepare_cached("COMMIT")?.execute([]).map(|_| ()));
         if result.is_err()
@@ -287,6 +316,8 @@ impl Writer {
             tracing::error!(reason = %error, "a transaction could not be rolled back");
         }
         if erased && result.is_ok() {
+            self.marked |= self.scrub.is_able();
+            self.scrub.erased();
             self.erased.store(true, Ordering::Release);
             // If it has something to do already, it looks when it is done.
             let _ = self.keeper.try_send(Task::Forget);
@@ -329,44 +360,102 @@ impl Writer {
             return;
         }
         let most = if self.lag() > INDEX_LAG { BACKLOG_STEP } else { INDEX_STEP };
-        let Some(conn) = &self.conn else { return };
-        let step = || -> rusqlite::Result<i64> {
-            // What a power cut takes from the index is put there again, so nobody waits for the disk.
+        let newest = self.heads.nr;
+        let result = self.aside(|conn| index::go_on(conn, most, newest));
+        self.indexed = None;
+        match result {
+            Ok(indexed) => {
+                self.indexed = Some(indexed);
+                self.index_after = None;
+                self.keep_log_short();
+            }
+            Err(error) => {
+                tracing::warn!(reason = %error, "messages could not be put into the index");
+                self.index_after = Some(Instant::now() + INDEX_RETRY);
+            }
+        }
+    }
+
+    /// How long it has to be quiet before pages are scrubbed; none where nobody looks for any.
+    fn time_to_scrub(&self) -> Option<Duration> {
+        let wait = match self.scrub.waiting() {
+            0 if self.marked || self.scrub.is_under_way() => SCRUB_LOOK,
+            0 => return None,
+            _ => SCRUB_WAIT,
+        };
+        let pause = self.scrub_after.map(|after| after.saturating_duration_since(Instant::now()));
+        Some(wait.max(pause.unwrap_or_default()))
+    }
+
+    /// Scrubs although it is not quiet, but not all the time.
+    fn scrub_if_late(&mut self) {
+        let now = Instant::now();
+        if self.scrub.waiting() == 0 || self.scrub_after.is_some_and(|after| now < after) {
+            return;
+        }
+        self.scrub();
+        self.scrub_after = self.scrub_after.max(Some(now + SCRUB_LAG));
+    }
+
+    /// Scrubs some pages. Nobody waits for it either.
+    fn scrub(&mut self) {
+        self.scrub_after = None;
+        let over = !self.scrub.is_under_way();
+        if self.scrub.waiting() == 0 && !(over && self.marked) {
+            return;
+        }
+        if self.ready().is_err() {
+            self.scrub_after = Some(Instant::now() + SCRUB_RETRY);
+            return;
+        }
+        let scrub = Arc::clone(&self.scrub);
+        let unmark = over && self.marked;
+        let result = self.aside(|conn| {
+            if unmark {
+                scrub::unmark(conn)?;
+            }
+            scrub.write(conn)
+        });
+        match result {
+            Ok(count) => {
+                self.marked &= !unmark;
+                self.scrub.take_off(count);
+                self.keep_log_short();
+            }
+            Err(error) => {
+                tracing::warn!(reason = %error, "pages could not be scrubbed");
+                self.scrub_after = Some(Instant::now() + SCRUB_RETRY);
+            }
+        }
+    }
+
+    /// A transaction for which nobody waits. What a power cut takes of it is done again, so it does not wait for the disk.
+    fn aside<T>(&mut self, step: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let Some(conn) = &self.conn else { return Err(StoreError::unavailable("the database is not open")) };
+        let transact = || -> rusqlite::Result<T> {
             conn.pragma_update(None, "synchronous", synchronous(Durability::Normal))?;
             conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            let indexed = index::go_on(conn, most)?;
+            let done = step(conn)?;
             conn.prepare_cached("COMMIT")?.execute([])?;
-            Ok(indexed)
+            Ok(done)
         };
-        let result = catch_unwind(AssertUnwindSafe(step));
+        let result = catch_unwind(AssertUnwindSafe(transact));
         if !conn.is_autocommit()
             && let Err(error) = conn.execute_batch("ROLLBACK")
         {
             tracing::error!(reason = %error, "a transaction could not be rolled back");
         }
         let as_before = conn.pragma_update(None, "synchronous", synchronous(self.durability));
-        self.indexed = None;
-        match result {
-            Ok(Ok(indexed)) => {
-                self.indexed = Some(indexed);
-                self.index_after = None;
-                self.keep_log_short();
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(reason = %error, "messages could not be put into the index");
-                self.index_after = Some(Instant::now() + INDEX_RETRY);
-                if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
-                    self.failed(error);
-                }
-            }
-            Err(_) => {
-                tracing::error!("the index of words panicked");
-                self.index_after = Some(Instant::now() + INDEX_RETRY);
-            }
-        }
+        let result = match result {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => Err(self.failed(error)),
+            Ok(Err(error)) => Err(StoreError::unavailable(error)),
+            Err(_) => Err(StoreError::unavailable("it panicked")),
+        };
         if let Err(error) = as_before {
             self.failed(error);
         }
+        result
     }
 
     /// Whether the disk and the file are fit to be written to.

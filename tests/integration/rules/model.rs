@@ -525,6 +525,10 @@ impl Model {
         let room = self.ruled_room(who, room, least)?;
         let until = for_s.map(|seconds| now + seconds * 1000);
         if verb == "invite" {
+            let speaks = who == ADMIN || room.members.get(&who).is_some_and(|(role, _)| *role >= MODERATOR);
+            if !speaks && Room::holds(&room.mutes, who, now) {
+                return Err("muted");
+            }
             let kept_out = Room::holds(&room.bans, whom, now);
             if room.members.contains_key(&whom) || kept_out {
                 return Err("forbidden");

@@ -134,9 +134,9 @@ pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<()
     let chat = &session.chat;
     let admitted = admits_address(session).and_then(|()| match person.role() {
         _ if person.user.is_guest() => admits_guest(session, &person.skeleton, person.look()),
+        _ if chat.standing.is_closing(person.user.id) => Err(Code::BadCredentials.into()),
         // Or an admin who likes to look like somebody could be kept out by another's name.
         ServerRole::Admin => Ok(()),
-        ServerRole::User if chat.standing.is_closing(person.user.id) => Err(Code::BadCredentials.into()),
         ServerRole::User => chat.standing.admits_name(&person.skeleton, chat.clock.now()),
     });
     if let Err(refusal) = admitted {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::model::{RoomId, Seq};
 use crate::store::contract::{Subject, deleted, edited, reacted, said};
-use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::tests::{all_files, open_new};
+use crate::store::sqlite::{Options, SqliteStore};
 use crate::store::{Append, Change, Store};
 
 /// What a word ends with. The index leaves out what a word begins with, where the one in front of it begins alike.
@@ -136,4 +136,85 @@ async fn what_is_cut_off_or_erased_is_in_no_file() {
     let sql = "SELECT (SELECT count(*) FROM postings) || ' ' || (SELECT count(*) FROM entries WHERE kind = 0) || ' ' || \
         (SELECT sum(count) FROM tallies) || ' ' || (SELECT count(*) FROM doomed)";
     assert_eq!(conn.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap(), "101 101 101 0");
+}
+
+#[tokio::test]
+async fn what_moved_before_it_was_deleted_is_in_no_file() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let rooms = [it.room("a").await, it.room("b").await, it.room("c").await, it.room("d").await];
+    many(&mut it, &rooms, 800).await;
+    indexed(&it, folder.path()).await;
+    // What stands around the pages of others goes first, so that what is left moves together.
+    it.change(Change::DeleteRoom(rooms[1], None)).await;
+    while it.change(Change::Erase(50)).await == 50 {}
+    it.change(Change::Cut { room: rooms[2], first: Seq(90), most: 1000 }).await;
+    for room in [rooms[0], rooms[2], rooms[3]] {
+        for seq in 1..=200 {
+            it.append(deleted(room, 1, seq)).await;
+        }
+    }
+    all_gone(folder.path(), &(0..800).map(word).collect::<Vec<_>>()).await;
+}
+
+#[tokio::test]
+async fn what_moved_when_others_grew_is_in_no_file() {
+    let (folder, store) = open_new();
+    let mut it = Subject::new(store);
+    let mut rooms = Vec::new();
+    for n in 0..12 {
+        rooms.push(it.room(&format!("r{n}")).await);
+    }
+    many(&mut it, &rooms, 1200).await;
+    // Every third message grows and pushes the others away, while more is said in front of the next room.
+    let mut appends = Vec::new();
+    for n in (0..1200).filter(|n| n % 3 == 0) {
+        let (room, seq) = (rooms[n as usize % 12], n / 12 + 1);
+        appends.push(edited(room, 1, seq, &format!("{} {}", word(n + 5000), "longer ".repeat(n as usize % 90))));
+        appends.push(said(rooms[(n as usize * 7) % 12], 1, &text(n + 7000)));
+    }
+    for append in appends {
+        it.append(append).await;
+    }
+    it.change(Change::DeleteRoom(rooms[5], None)).await;
+    while it.change(Change::Erase(50)).await == 50 {}
+    it.change(Change::Cut { room: rooms[8], first: Seq(60), most: 1000 }).await;
+    for n in (0..1200).filter(|n| n % 2 == 0 && ![5, 8].contains(&(n % 12))) {
+        it.append(deleted(rooms[n as usize % 12], 1, n / 12 + 1)).await;
+    }
+    let mut gone: Vec<String> = (0..1200).filter(|n| n % 2 == 0 || n % 3 == 0 || n % 12 == 5).map(word).collect();
+    gone.retain(|gone| (0..1200).all(|n| n % 12 != 8 || n / 12 < 59 || n % 3 == 0 || word(n) != *gone));
+    gone.extend((0..1200).filter(|n| n % 6 == 0 && n % 12 != 8).map(|n| word(n + 5000)));
+    all_gone(folder.path(), &gone).await;
+    let kept: Vec<String> = (0..1200).filter(|n| n % 2 == 1 && n % 3 != 0 && n % 12 != 5).map(word).collect();
+    let tails = tails(folder.path());
+    assert!(kept.iter().all(|word| tails.contains(tail(word))), "the others stay");
+    it.store.close().await.unwrap();
+    let conn = rusqlite::Connection::open(folder.path().join("snakk.db")).unwrap();
+    let sql = "PRAGMA integrity_check";
+    assert_eq!(conn.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap(), "ok");
+}
+
+#[tokio::test]
+async fn what_a_stop_has_left_is_scrubbed_after_the_start() {
+    let (folder, store) = open_new();
+    let file = folder.path().join("snakk.db");
+    let it = Subject::new(store);
+    it.room("a").await;
+    it.store.close().await.unwrap();
+    // A connection that does not overwrite what it deletes leaves it where the scrub has to find it.
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    let sql = "INSERT INTO acts (time, by, act, detail) VALUES (1, 'somebody', 'something', ?1)";
+    conn.execute(sql, [word(0)]).unwrap();
+    conn.execute_batch("DELETE FROM acts; INSERT INTO meta (key, value) VALUES ('unscrubbed', 1)").unwrap();
+    drop(conn);
+    assert!(tails(folder.path()).contains(tail(&word(0))), "the test sees what is there");
+    let _store = SqliteStore::open(Options::new(&file)).unwrap();
+    all_gone(folder.path(), &[word(0)]).await;
+    // The mark goes too, so that the next start has nothing to do.
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    let sql = "SELECT count(*) FROM meta WHERE key = 'unscrubbed'";
+    while conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
