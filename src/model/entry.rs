@@ -215,6 +215,6 @@ pub enum Anchor {
     Before(Seq),
     /// Those behind an entry.
     After(Seq),
-    /// Half of them up to an entry, half of them behind it.
+    /// Those nearest to an entry: half of them up to it and half of them behind it, or more where one side has fewer.
     Around(Seq),
 }

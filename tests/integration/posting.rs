@@ -114,6 +114,10 @@ async fn pages_of_history_fit_together() {
         (json!({"after": 118}), 119..=120, false),
         (json!({"limit": 500}), 1..=120, false),
         (json!({"limit": 100_000}), 1..=120, false),
+        (json!({"around": 60, "limit": 4}), 59..=62, true),
+        (json!({"around": 120, "limit": 4}), 117..=120, true),
+        (json!({"around": 1, "limit": 4}), 1..=4, true),
+        (json!({"around": 100, "limit": 500}), 1..=120, false),
     ] {
         let page = alice.ask(ask(request.clone())).await;
         assert_eq!((numbers(&page), &page["more"]), (expected.collect(), &json!(more)), "{request}");

@@ -42,6 +42,15 @@ pub(crate) async fn pages_hold_messages_near_their_anchor<S: Store>(store: S) {
         (Anchor::Around(Seq(700)), 1, 2, &[506, 1007], true),
         (Anchor::Around(Seq(505)), 1, 1, &[505], true),
         (Anchor::Around(Seq(505)), 1, 100, &[1, 2, 3, 504, 505, 506, 1007], false),
+        // Where one side has fewer, there is more of the other.
+        (Anchor::Around(Seq(1007)), 1, 4, &[504, 505, 506, 1007], true),
+        (Anchor::Around(Seq(u64::MAX)), 1, 4, &[504, 505, 506, 1007], true),
+        (Anchor::Around(Seq(0)), 1, 4, &[1, 2, 3, 504], true),
+        (Anchor::Around(Seq(1)), 1, 4, &[1, 2, 3, 504], true),
+        (Anchor::Around(Seq(2)), 1, 6, &[1, 2, 3, 504, 505, 506], true),
+        (Anchor::Around(Seq(2)), 1, 7, &[1, 2, 3, 504, 505, 506, 1007], false),
+        (Anchor::Around(Seq(505)), 505, 2, &[505, 506], true),
+        (Anchor::Around(Seq(505)), 505, 3, &[505, 506, 1007], false),
     ];
     for (anchor, first, limit, wanted, more) in table {
         let page = it.store.messages(room, *anchor, Seq(*first), most(*limit)).await.unwrap();
@@ -52,6 +61,16 @@ pub(crate) async fn pages_hold_messages_near_their_anchor<S: Store>(store: S) {
     assert_eq!((seqs(&page.messages), page.more), (vec![506, 1007], true));
     let page = it.store.messages(room, Anchor::After(Seq(0)), Seq(1), Most { entries: 9, bytes: 0 }).await.unwrap();
     assert_eq!((seqs(&page.messages), page.more), (vec![1], true));
+    for (seq, bytes, wanted) in [
+        (505, 0, &[505][..]),
+        (505, 250, &[505, 506]),
+        (505, 350, &[504, 505, 506]),
+        (1007, 350, &[505, 506, 1007]),
+        (1, 350, &[1, 2, 3]),
+    ] {
+        let page = it.store.messages(room, Anchor::Around(Seq(seq)), Seq(1), Most { entries: 9, bytes }).await.unwrap();
+        assert_eq!((&seqs(&page.messages)[..], page.more), (wanted, true), "{bytes} bytes around {seq}");
+    }
     for (anchor, room) in
         [(Anchor::Newest, RoomId(99)), (Anchor::Around(Seq(1)), RoomId(i64::MAX)), (Anchor::After(Seq(0)), RoomId(-1))]
     {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::{Anchor, Body, Entry, Reaction, RoomId, Seq, Time, UserId};
 use crate::store::memory::log::Logged;
 use crate::store::memory::state::State;
-use crate::store::page::{Page, halves};
+use crate::store::page::{Page, around};
 use crate::store::{Most, StoredPage};
 
 impl State {
@@ -62,13 +62,7 @@ fn page(log: &[Logged], anchor: Anchor, most: Most) -> Page {
         Anchor::Newest => up_to(Seq(u64::MAX), most),
         Anchor::Before(seq) => up_to(seq.before(), most),
         Anchor::After(seq) => behind(seq, most),
-        Anchor::Around(seq) => {
-            let (older, newer) = halves(most);
-            let (mut page, newer) = (up_to(seq, older), behind(seq, newer));
-            page.entries.extend(newer.entries);
-            page.more |= newer.more;
-            page
-        }
+        Anchor::Around(seq) => around(up_to(seq, most), behind(seq, most), most),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, Rows};
 
 use crate::model::{Anchor, Body, Entry, RoomId, Seq, Time};
-use crate::store::page::{Page, halves};
+use crate::store::page::{Page, around};
 use crate::store::sqlite::reactions;
 use crate::store::sqlite::rows::{MESSAGE, Names, REACTED, entry, select_entries};
 use crate::store::{Most, StoredPage};
@@ -125,12 +125,9 @@ pub(super) fn messages(
         Anchor::Before(seq) => up_to(conn, room, first, seq.before(), most)?,
         Anchor::After(seq) => behind(conn, room, first.max(Seq(seq.0.saturating_add(1))), most)?,
         Anchor::Around(seq) => {
-            let (older, newer) = halves(most);
-            let mut page = up_to(conn, room, first, seq, older)?;
-            let newer = behind(conn, room, first.max(Seq(seq.0.saturating_add(1))), newer)?;
-            page.entries.extend(newer.entries);
-            page.more |= newer.more;
-            page
+            let older = up_to(conn, room, first, seq, most)?;
+            let newer = behind(conn, room, first.max(Seq(seq.0.saturating_add(1))), most)?;
+            around(older, newer, most)
         }
     };
     Ok(StoredPage { messages: page.entries, more: page.more })

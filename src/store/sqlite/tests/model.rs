@@ -337,6 +337,7 @@ async fn view<S: Store>(store: &S) -> Vec<String> {
             (Anchor::Before(Seq(5)), 2, most(2)),
             (Anchor::After(Seq(2)), 1, most(4)),
             (Anchor::Around(Seq(6)), 3, most(5)),
+            (Anchor::Around(Seq(3)), 1, Most { entries: 100, bytes: 700 }),
         ] {
             let page = store.messages(id, anchor, Seq(first), most).await.unwrap();
             let (messages, more) = (shown(&page.messages), page.more);
