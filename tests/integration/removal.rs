@@ -373,3 +373,91 @@ async fn who_comes_later_hears_everything_under_the_name_that_the_room_has_then(
     bob.expect(json!({"event": "room", "room": "hall", "seq": 8, "was": "den"})).await;
     bob.expect(json!({"event": "message", "room": "hall", "seq": 9})).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn whoever_posts_into_a_room_that_is_deleted_is_answered() {
+    const POSTS: usize = 60;
+    let server = server().await;
+    for round in 0..5 {
+        let room = format!("den-{round}");
+        let mut alice = server.account(&format!("alice-{round}")).await;
+        alice.ask(json!({"request": "create", "room": room})).await;
+        let mut posters = Vec::new();
+        for n in 0..3 {
+            let mut poster = server.native(&format!("poster-{round}-{n}")).await;
+            poster.join(&room).await;
+            poster.ask(json!({"request": "unfollow", "room": room})).await;
+            posters.push(poster);
+        }
+        for poster in &mut posters {
+            poster.send_raw(message(&room, "words").to_string().repeat(POSTS)).await;
+        }
+        alice.ask(json!({"request": "delete_room", "room": room})).await;
+        for poster in &mut posters {
+            let mut answered = 0;
+            while answered < POSTS {
+                let object = poster.next().await;
+                if object["response"] == "message" {
+                    assert!(object["seq"].is_u64() || object["code"] == "no_such_room", "{object}");
+                    answered += 1;
+                }
+            }
+            poster.ask(json!({"request": "ping"})).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_while_one_is_out_stays_unheard_where_only_members_hear() {
+    let server = server().await;
+    let mut alice = server.account("alice").await;
+    alice.ask(json!({"request": "create", "room": "den", "kind": "private"})).await;
+    alice.ask(json!({"request": "room", "room": "den", "history": "joined"})).await;
+    let mut bob = server.account("bob").await;
+    alice.ask(json!({"request": "invite", "room": "den", "username": "bob"})).await;
+    bob.ask(json!({"request": "join", "room": "den"})).await;
+    bob.ask(json!({"request": "leave", "room": "den"})).await;
+    alice.say("den", "between us").await;
+    alice.ask(json!({"request": "invite", "room": "den", "username": "bob"})).await;
+    let joined = bob.ask(json!({"request": "join", "room": "den", "since": 0})).await;
+    let first = joined["first"].as_u64().unwrap();
+    alice.say("den", "for you too").await;
+    loop {
+        let event = bob.next().await;
+        if event["event"] == "message" {
+            assert_eq!((&event["text"], event["seq"].as_u64() >= Some(first)), (&json!("for you too"), true));
+            break;
+        }
+    }
+    let page = bob.ask(json!({"request": "history", "room": "den", "around": 1})).await;
+    assert_eq!(texts(&page), ["for you too"]);
+}
+
+#[tokio::test]
+async fn a_private_room_that_everybody_has_left_is_still_its_owners() {
+    let server = server().await;
+    let mut alice = server.account("alice").await;
+    alice.ask(json!({"request": "create", "room": "den", "kind": "private"})).await;
+    alice.say("den", "mine").await;
+    alice.ask(json!({"request": "leave", "room": "den"})).await;
+    let mut bob = server.account("bob").await;
+    bob.ask_in_vain(json!({"request": "join", "room": "den"}), "no_such_room").await;
+    assert_eq!(alice.ask(json!({"request": "join", "room": "den"})).await["role"], "owner");
+}
+
+#[tokio::test]
+async fn slow_mode_lets_repeats_pass_and_does_not_count_what_was_not_said() {
+    let server = server().await;
+    let mut alice = server.account("alice").await;
+    alice.ask(json!({"request": "create", "room": "den"})).await;
+    alice.ask(json!({"request": "room", "room": "den", "slow_mode_s": 3600})).await;
+    let mut bob = server.account("bob").await;
+    bob.join("den").await;
+    let post = |nonce: &str| json!({"request": "message", "room": "den", "text": "x", "nonce": nonce});
+    let answer = json!({"request": "message", "room": "den", "text": "x", "reply_to": 99});
+    bob.ask_in_vain(answer, "no_such_message").await;
+    let first = bob.ask(post("one")).await;
+    bob.ask_in_vain(post("two"), "rate_limited").await;
+    let again = bob.ask(post("one")).await;
+    assert_eq!((&again["seq"], &again["duplicate"]), (&first["seq"], &json!(true)));
+}
