@@ -72,7 +72,7 @@ pub(super) async fn begin(
         let old = chat.rooms.direct(me, name.folded());
         if let Some(old) = old.filter(|room| room.peer_of(me).is_some_and(|known| known.user != other)) {
             // It may be about to end by itself.
-            let _ = super::rooms::erase(chat, &old, None).await;
+            let _ = super::settings::erase(chat, &old, None).await;
         }
     }
     let me = Side { user: person.user.id, name: person.user.name.shared() };
@@ -146,7 +146,7 @@ pub(super) async fn close(session: &Arc<Session>, person: &Arc<Person>, room: &A
 /// A guest has gone for good, and its conversations with it.
 pub(in crate::chat) async fn end_all(chat: &Chat, guest: UserId) {
     for room in chat.rooms.direct_of(guest) {
-        if let Err(refusal) = super::rooms::erase(chat, &room, None).await {
+        if let Err(refusal) = super::settings::erase(chat, &room, None).await {
             tracing::warn!(code = refusal.code.as_str(), "a conversation with a guest who has gone could not be ended");
         }
     }

@@ -8,6 +8,7 @@ mod moderate;
 mod notice;
 pub(super) mod rooms;
 mod search;
+mod settings;
 mod suspend;
 mod talk;
 
@@ -205,8 +206,8 @@ async fn of_user(session: &Arc<Session>, person: &Arc<Person>, request: Request)
         Request::Leave { room } => rooms::leave(session, person, &room).await,
         Request::Names { room: Some(room), after } => rooms::names(chat, person, &room, after.as_deref()).await,
         Request::Names { room: None, after } => Ok(rooms::everybody(chat, after.as_deref())),
-        Request::Room { room, change } => rooms::settings(session, person, &room, *change).await,
-        Request::DeleteRoom { room } => rooms::delete(session, person, &room).await,
+        Request::Room { room, change } => settings::settings(session, person, &room, *change).await,
+        Request::DeleteRoom { room } => settings::delete(session, person, &room).await,
         Request::Moderate(moderation) => moderate::moderate(session, person, *moderation).await,
         Request::Bans { room } => moderate::bans(chat, person, &room),
         Request::Report { room, target, username, reason } => {

@@ -7,9 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::room::change::{Undo, Was};
 use crate::model::name::skeleton_of;
-use crate::model::{Body, Line, MemberChange, RoomKind, RoomRole, Seq, ServerRole, Settings, Time, UserId, Visibility};
+use crate::model::{Line, MemberChange, RoomKind, RoomRole, Seq, ServerRole, Settings, Time, UserId, Visibility};
 use crate::protocol::{Code, Refusal};
 use crate::store::{Ban, StoredRoom};
 
@@ -31,7 +30,7 @@ pub(crate) struct State {
     pub(super) bans: HashMap<Box<str>, Barrier>,
     pub(super) mutes: HashMap<Box<str>, Barrier>,
     /// When members spoke last, in slow mode.
-    spoke: HashMap<UserId, Time>,
+    pub(super) spoke: HashMap<UserId, Time>,
     online: u64,
 }
 
@@ -421,7 +420,7 @@ impl State {
         if self.heir == Some(user) { RoomRole::Owner } else { RoomRole::Member }
     }
 
-    fn is_last_owner(&self, user: UserId) -> bool {
+    pub(super) fn is_last_owner(&self, user: UserId) -> bool {
         let owner = |member: &Member| member.role == RoomRole::Owner;
         self.members.get(&user).is_some_and(owner)
             && !self.members.iter().any(|(other, member)| *other != user && owner(member))
@@ -459,118 +458,6 @@ impl State {
             return Rank::Admin;
         }
         self.members.get(&asker.id).map_or(Rank::Outsider, |member| rank(member.role))
-    }
-
-    /// What an entry changes, and how to take it back. Most entries change nothing.
-    pub(crate) fn apply(&mut self, author: UserId, time: Time, body: &Body, online: bool) -> Option<Undo> {
-        match body {
-            Body::Message(_) => {
-                if self.settings.slow_mode_s > 0 {
-                    self.spoke.insert(author, time);
-                } else if !self.spoke.is_empty() {
-                    self.spoke = HashMap::new();
-                }
-                None
-            }
-            Body::Topic { topic } => {
-                let was = std::mem::replace(&mut self.settings.topic, topic.clone());
-                Some(Undo::of_room(Was::Topic(was)))
-            }
-            Body::Room(change) => {
-                let was = self.settings.clone();
-                self.settings.apply(change);
-                Some(Undo::of_room(Was::Settings(Box::new(was))))
-            }
-            Body::Member { user, user_id, change, role, reason, until } => {
-                let barrier = || Barrier { name: Arc::clone(user), reason: reason.clone(), until: *until };
-                Some(self.apply_to_member(*user_id, user, *change, *role, barrier, online))
-            }
-            _ => None,
-        }
-    }
-
-    fn apply_to_member(
-        &mut self,
-        user: UserId,
-        name: &str,
-        change: MemberChange,
-        role: Option<RoomRole>,
-        barrier: impl Fn() -> Barrier,
-        online: bool,
-    ) -> Undo {
-        let heir = self.heir;
-        let skeleton = || skeleton_of(name).into_boxed_str();
-        let mut was = vec![Was::Heir(heir)];
-        match change {
-            MemberChange::Join => {
-                let role = role.unwrap_or(RoomRole::Member);
-                if role == RoomRole::Owner {
-                    self.heir = None;
-                }
-                was.push(Was::Invited(user, self.invited.remove(&user)));
-                let member = Member { role, guest: None, joined: None, online };
-                was.push(Was::Member(user, self.set(user, Some(member))));
-            }
-            MemberChange::Leave | MemberChange::Kick | MemberChange::Ban => {
-                if self.is_last_owner(user) {
-                    self.heir = Some(user);
-                }
-                was.push(Was::Member(user, self.set(user, None)));
-                if change == MemberChange::Ban {
-                    was.push(Was::Invited(user, self.invited.remove(&user)));
-                    let skeleton = skeleton();
-                    was.push(Was::Ban(skeleton.clone(), self.bans.insert(skeleton, barrier())));
-                }
-            }
-            MemberChange::Unban => {
-                let skeleton = skeleton();
-                let ban = self.bans.remove(&skeleton);
-                was.push(Was::Ban(skeleton, ban));
-            }
-            MemberChange::Mute => {
-                let skeleton = skeleton();
-                was.push(Was::Mute(skeleton.clone(), self.mutes.insert(skeleton, barrier())));
-            }
-            MemberChange::Unmute => {
-                let skeleton = skeleton();
-                let mute = self.mutes.remove(&skeleton);
-                was.push(Was::Mute(skeleton, mute));
-            }
-            MemberChange::Invite => {
-                let news = self.invited.insert(user);
-                was.push(Was::Invited(user, !news));
-            }
-            MemberChange::Role => {
-                let role = role.unwrap_or(RoomRole::Member);
-                if role != RoomRole::Owner && self.is_last_owner(user) {
-                    self.heir = Some(user);
-                } else if role == RoomRole::Owner {
-                    self.heir = None;
-                }
-                if let Some(member) = self.members.get(&user).cloned() {
-                    was.push(Was::Member(user, self.set(user, Some(Member { role, ..member }))));
-                }
-            }
-        }
-        Undo { user: Some(user), was }
-    }
-
-    /// Takes a change back.
-    pub(crate) fn undo(&mut self, undo: Undo) {
-        for was in undo.was.into_iter().rev() {
-            match was {
-                Was::Topic(topic) => self.settings.topic = topic,
-                Was::Settings(settings) => self.settings = *settings,
-                Was::Heir(heir) => self.heir = heir,
-                Was::Member(user, member) => drop(self.set(user, member)),
-                Was::Invited(user, true) => drop(self.invited.insert(user)),
-                Was::Invited(user, false) => drop(self.invited.remove(&user)),
-                Was::Ban(skeleton, Some(ban)) => drop(self.bans.insert(skeleton, ban)),
-                Was::Ban(skeleton, None) => drop(self.bans.remove(&skeleton)),
-                Was::Mute(skeleton, Some(mute)) => drop(self.mutes.insert(skeleton, mute)),
-                Was::Mute(skeleton, None) => drop(self.mutes.remove(&skeleton)),
-            }
-        }
     }
 
     /// Whether a member is a guest.
@@ -629,7 +516,7 @@ impl State {
     }
 
     /// The one place where members change, so that the count of those online stays true.
-    fn set(&mut self, user: UserId, member: Option<Member>) -> Option<Member> {
+    pub(super) fn set(&mut self, user: UserId, member: Option<Member>) -> Option<Member> {
         let now = member.as_ref().is_some_and(|member| member.online);
         let was = match member {
             Some(member) => self.members.insert(user, member),

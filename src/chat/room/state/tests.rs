@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::{Epoch, RoomChange, RoomId, RoomName};
+use crate::chat::room::change::Undo;
+use crate::model::{Body, Epoch, RoomChange, RoomId, RoomName};
 use crate::store::Seat;
 
 const NOW: Time = Time(1_000_000);
