@@ -2,9 +2,8 @@
 
 use crate::chat::Chat;
 use crate::chat::online::Person;
-use crate::chat::requests::history::{DEFAULT_LIMIT, MOST_BYTES, MOST_MESSAGES};
+use crate::chat::requests::history::{DEFAULT_LIMIT, MOST_BYTES, MOST_MESSAGES, may_read};
 use crate::chat::requests::seen;
-use crate::chat::room::Room;
 use crate::chat::session::unavailable;
 use crate::model::{Body, Level, Query, RoomId, RoomName, Seq};
 use crate::protocol::response::{Found, Hit};
@@ -79,16 +78,4 @@ fn everywhere(chat: &Chat, person: &Person) -> Vec<(RoomId, Seq)> {
         Some((room.id, first))
     });
     readable.collect()
-}
-
-fn may_read(chat: &Chat, person: &Person, room: &Room) -> Result<Seq, Refusal> {
-    let (first, is_member) = {
-        let ledger = room.ledger();
-        let first = ledger.state.may_read(person.asks(chat.clock.now()))?;
-        (first, ledger.state.role(person.user.id).is_some())
-    };
-    if !is_member {
-        chat.standing.open_below(Level::MembersOnly, person)?;
-    }
-    Ok(first)
 }

@@ -234,8 +234,13 @@ async fn as_account(session: &Arc<Session>, account: Account, proof: Proof) -> R
         person.set_role(now.role);
     }
     come_in(session, &person)?;
-    if let Proof::Token(_, StoredToken { id, label, .. }) = proof {
+    if let Proof::Token(hash, StoredToken { id, label, .. }) = proof {
         session.set_token(UsedToken { id, label });
+        // Whoever revoked it a moment ago has looked for sessions that came in with it before this was one of them.
+        if chat.store.token(hash).await.map_err(|error| unavailable(&error))?.is_none() {
+            session.leave();
+            return Err(Code::BadCredentials.into());
+        }
     }
     let mut lines = Vec::new();
     for membership in memberships {
