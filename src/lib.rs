@@ -63,6 +63,8 @@ pub mod protocol;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "tui")]
+pub mod tui;
 
 #[cfg(feature = "client")]
 pub use client::Client;
