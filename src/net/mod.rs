@@ -3,15 +3,19 @@
 
 pub mod address;
 pub mod connection;
+mod fingerprint;
 pub mod framing;
 pub mod limiter;
 pub mod listener;
 mod scanner;
 pub mod stream;
+mod trust;
 
 pub use address::{Address, AddressError, Host};
 pub use connection::{Closed, Flow, Options, Outgoing, Receiver, Then, Transmitter, spawn};
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use framing::{Fault, Frame, Framer, Rules};
 pub use limiter::{Admission, Limiter, Limits, Rejected};
 pub use listener::{BindError, Listener, LocalAddress, Peer};
 pub use stream::{Stream, connect, memory_pair};
+pub use trust::{Distrust, Trust};
