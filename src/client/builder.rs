@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::dial::{self, Backoff};
+use super::dial::{self, Backoff, Target};
 use super::error::ClientError;
 use super::events::Hub;
 use super::task::Task;
@@ -185,14 +185,14 @@ impl Builder {
             (Some(username), Some(token)) => Identity::Token { username, token },
             (Some(username), None) => Identity::new(&username, self.password),
         };
-        let (address, stream) = match self.source {
-            Source::Address(address) => (Some(address), None),
+        let (target, stream) = match self.source {
+            Source::Address(address) => (Some(Target { address, trust: self.trust }), None),
             Source::Stream(stream) => (None, Some(stream)),
         };
         let greeting = async {
-            let stream = match (stream, &address) {
+            let stream = match (stream, &target) {
                 (Some(stream), _) => stream,
-                (None, Some(address)) => dial::open(address).await?,
+                (None, Some(target)) => target.open().await?,
                 (None, None) => return Err(ClientError::Disconnected),
             };
             dial::greet(stream, &self.name, &identity).await
@@ -204,7 +204,7 @@ impl Builder {
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
         let (sender, commands) = mpsc::channel(COMMANDS);
         let task = Task {
-            address: address.filter(|_| self.reconnect),
+            target: target.filter(|_| self.reconnect),
             name: self.name,
             timeout: self.timeout,
             backoff: self.backoff,

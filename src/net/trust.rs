@@ -22,6 +22,16 @@ pub enum Trust {
     Anything,
 }
 
+/// A server that is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate ({fingerprint}) is not trusted: {why}")]
+pub struct Untrusted {
+    /// Why not.
+    pub why: Distrust,
+    /// Which certificate it showed.
+    pub fingerprint: Fingerprint,
+}
+
 /// Why a server is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
