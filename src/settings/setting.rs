@@ -330,6 +330,28 @@ impl Setting for Vec<RoomName> {
     }
 }
 
+/// Words of which none is looked at more closely. In a variable there is no way to write them.
+impl Setting for Vec<String> {
+    fn set(&mut self, given: &Given<'_>, _: Rule) -> Result<(), Wrong> {
+        let Given::List(items) = given else { return Err(Wrong::default()) };
+        let words: Option<Vec<&str>> = items.iter().map(Given::text).collect();
+        *self = words.ok_or_else(Wrong::default)?.into_iter().map(str::to_owned).collect();
+        Ok(())
+    }
+
+    fn allowed(&self, _: Rule) -> String {
+        "a list of strings".to_owned()
+    }
+
+    fn fits(&self, _: Rule) -> bool {
+        true
+    }
+
+    fn written(&self) -> String {
+        format!("[{}]", self.iter().map(Setting::written).collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl<C: Choice> Setting for C {
     fn set(&mut self, given: &Given<'_>, _: Rule) -> Result<(), Wrong> {
         let text = given.text().ok_or_else(Wrong::default)?;

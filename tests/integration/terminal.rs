@@ -1,7 +1,6 @@
 //! The terminal program, as a process: what it does, what it prints, and with which code it ends; against the real
 //! daemon, and against a server that means harm.
 
-use std::fs;
 use std::io::{BufRead, Write};
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -68,10 +67,10 @@ async fn what_is_refused_unknown_or_impossible_has_its_code() {
     let ann = Person::of(daemon.address());
     let mut account = daemon.account("owner").await;
     account.ask(json!({"request": "ping"})).await;
-    fs::write(ann.path("wrong"), "not the password\n").unwrap();
+    ann.secret("wrong", "not the password\n");
     let nobody = nobody.to_string();
-    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
-    let cases: [(&[&str], i32); 18] = [
+    ann.secret("password", &format!("{PASSWORD}\n"));
+    let cases: [(&[&str], i32); 19] = [
         (&["send", "no-such-room", "x"], 1),
         (&["tail", "no-such-room"], 1),
         (&["history", "no-such-room"], 1),
@@ -121,7 +120,7 @@ async fn a_message_that_nobody_acknowledges_is_told_as_such_and_can_be_repeated(
     owner.join("lobby").await;
     owner.ask(json!({"request": "message", "room": "lobby", "text": "once", "nonce": "mine"})).await;
     let ann = Person::of(daemon.address());
-    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
+    ann.secret("password", &format!("{PASSWORD}\n"));
     let args = ["-u", "owner", "--password-file", "password", "send", "lobby", "once", "--nonce", "mine"];
     for _ in 0..2 {
         fine(&ann.run(&args).await);
@@ -195,8 +194,8 @@ async fn rooms_names_and_accounts() {
     let ended = ann.run(&["names", "-u", "looker"]).await;
     assert!(ended.lines.iter().any(|line| line.contains("looker")), "{ended:?}");
 
-    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
-    fs::write(ann.path("weak"), "short\n").unwrap();
+    ann.secret("password", &format!("{PASSWORD}\n"));
+    ann.secret("weak", "short\n");
     let register = ["register", "-u", "ann", "--password-file"];
     assert_eq!(ann.run(&[&register[..], &["weak"]].concat()).await.code, Some(1));
     let ended = ann.run(&[&register[..], &["password"]].concat()).await;
