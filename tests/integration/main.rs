@@ -4,6 +4,7 @@
 
 mod abuse;
 mod accounts;
+mod client_settings;
 mod course;
 mod deletion;
 mod direct;

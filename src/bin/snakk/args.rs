@@ -5,6 +5,7 @@ mod exclusions;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand};
 use snakk::client::{Address, Fingerprint};
 
@@ -92,7 +93,7 @@ pub(crate) struct Connection {
     pub(crate) username: Option<String>,
 
     /// A file whose first line is the password.
-    #[arg(long, value_name = "FILE", env = "SNAKK_PASSWORD_FILE", global = true)]
+    #[arg(long, value_name = "FILE", env = "SNAKK_PASSWORD_FILE", value_parser = path(), global = true)]
     pub(crate) password_file: Option<PathBuf>,
 
     /// How long to wait for the connection and for each answer: 500ms, 30s, 5m.
@@ -108,7 +109,7 @@ pub(crate) struct Connection {
     pub(crate) profile: Option<String>,
 
     /// The settings, instead of ~/.config/snakk/config.toml.
-    #[arg(long, value_name = "FILE", env = "SNAKK_CLIENT_CONFIG", global = true)]
+    #[arg(long, value_name = "FILE", env = "SNAKK_CLIENT_CONFIG", value_parser = path(), global = true)]
     pub(crate) config: Option<PathBuf>,
 
     /// Trust the server that shows the certificate with this SHA-256 fingerprint, and no other.
@@ -260,6 +261,11 @@ impl Args {
         let matches = Args::command().get_matches_from(words);
         Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
+}
+
+/// A path that may be empty: in the environment that means none.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
