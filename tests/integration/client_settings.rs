@@ -113,7 +113,8 @@ async fn all_that_is_wrong_with_the_settings_is_told_with_its_place() {
     assert_eq!((ended.code, ended.lines.len()), (Some(78), 0), "{ended:?}");
     let file = ann.path(".config/snakk/config.toml");
     let lines: Vec<&str> = ended.stderr.lines().collect();
-    for (line, place) in lines.iter().zip(["1:1: unknown key usernam", "3:9: screen.theme is", "5:1: password may not"]) {
+    for (line, place) in lines.iter().zip(["1:1: unknown key usernam", "3:9: screen.theme is", "5:1: password may not"])
+    {
         assert!(line.starts_with(&format!("snakk: {}:{place}", file.display())), "{ended:?}");
     }
     assert_eq!(lines.len(), 3, "{ended:?}");
@@ -226,7 +227,8 @@ async fn a_password_of_the_settings_is_for_their_server_and_their_name_only() {
     fine(&ann.run_with("", &["rooms", "-u", "bob"]).await);
     fine(&ann.run_with("", &["rooms"]).await);
     let asked = asked.lock().unwrap();
-    let said: Vec<_> = asked.iter().map(|login| (login["username"].as_str(), login.get("password").is_some())).collect();
+    let said: Vec<_> =
+        asked.iter().map(|login| (login["username"].as_str(), login.get("password").is_some())).collect();
     assert_eq!(said, [(Some("ann"), false), (Some("ann"), false), (Some("bob"), false), (Some("ann"), true)]);
 }
 

@@ -4,8 +4,10 @@
 
 mod abuse;
 mod accounts;
+mod client_scripts;
 mod client_settings;
 mod course;
+mod cursor;
 mod deletion;
 mod direct;
 mod disclosure;
@@ -21,6 +23,7 @@ mod levels;
 mod limits;
 mod load;
 mod native;
+mod pages;
 mod plans;
 mod posting;
 mod reading;
