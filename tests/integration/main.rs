@@ -18,6 +18,7 @@ mod embed;
 mod erasure;
 mod framing;
 mod hints;
+mod host;
 mod layers;
 mod levels;
 mod limits;
