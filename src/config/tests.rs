@@ -202,13 +202,18 @@ fn each_problem_is_told_with_its_place() {
             "[[listener]]\ncourse = { pase = 1 }",
             "2:12: unknown key listener.course.pase, listener.course has history, backlog, pace, history_max_bytes, timestamp, server_name, echo, notices, extras, close_after_logout; did you mean \"pace\"?",
         ),
+        ("[[listener]]\ntls = true", "2:7: listener.tls is true, it must be a table"),
         (
-            "[[listener]]\ntls = true",
-            "2:7: listener.tls is true, it must be a table\nsnakk.toml:2:7: listener.tls is given, but TLS is not available in this version; it must be left out",
+            "[[listener]]\ntls = { certificate = \"a\" }",
+            "2:7: listener.tls has no key, it must have certificate and key",
         ),
         (
-            "[[listener]]\ntls = { certificate = \"a\", key = \"b\" }",
-            "2:7: listener.tls is given, but TLS is not available in this version; it must be left out",
+            "[[listener]]\ntls = { certificate = \"\", keys = \"b\", key = \"c\" }",
+            "2:23: listener.tls.certificate is \"\", it must be a path\nsnakk.toml:2:27: unknown key listener.tls.keys, listener.tls has certificate, key; did you mean \"key\"?",
+        ),
+        (
+            "[[listener]]\naddress = \"unix:a\"\ntls = { certificate = \"a\", key = \"b\" }",
+            "3:7: listener.tls is given, but nobody can listen in on a Unix socket; it must be left out",
         ),
         (
             "[[listener]]\n\n[[listener]]\n",
@@ -265,6 +270,10 @@ fn paths_are_relative_to_the_right_folder() {
     let config = Config::from_toml(text, Path::new("/etc/snakk/snakk.toml")).unwrap();
     assert_eq!(config.server.data_dir.as_deref(), Some(Path::new("/etc/snakk/d")));
     assert_eq!(config.storage.file, Path::new("f"));
+    let text = "[[listener]]\ntls = { certificate = \"c.pem\", key = \"/k.pem\" }";
+    let mut secured = Config::from_toml(text, Path::new("/etc/snakk/snakk.toml")).unwrap();
+    let tls = secured.listeners.remove(0).tls.unwrap();
+    assert_eq!((&*tls.certificate, &*tls.key), (Path::new("/etc/snakk/c.pem"), Path::new("/k.pem")));
     assert_eq!(config.log.directory_in(Path::new("/d")), None);
     assert_eq!(good("log.directory = \"l\"").log.directory_in(Path::new("/d")).as_deref(), Some(Path::new("/d/l")));
     let config = overridden(&[("SNAKK_SERVER__DATA_DIR", "d")]).unwrap();

@@ -71,7 +71,7 @@ async fn what_is_refused_unknown_or_impossible_has_its_code() {
     fs::write(ann.path("wrong"), "not the password\n").unwrap();
     let nobody = nobody.to_string();
     fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
-    let cases: [(&[&str], i32); 18] = [
+    let cases: [(&[&str], i32); 19] = [
         (&["send", "no-such-room", "x"], 1),
         (&["tail", "no-such-room"], 1),
         (&["history", "no-such-room"], 1),
