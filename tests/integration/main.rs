@@ -37,6 +37,7 @@ mod suspensions;
 mod talking;
 mod terminal;
 mod text;
+mod tls;
 mod tokens;
 mod transcripts;
 mod users;

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::RootCertStore;
-use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::net::{Address, CertificateFiles, ConnectError, Distrust, Host, Stream, Trust, Untrusted, memory_pair};
@@ -95,7 +95,7 @@ async fn shake(
     trust: Trust,
     roots: &RootCertStore,
     name: &str,
-) -> (Result<Stream, ConnectError>, std::io::Result<Stream>) {
+) -> (Result<Stream, ConnectError>, io::Result<Stream>) {
     let (near, far) = memory_pair();
     let (credentials, host) = (Credentials::with(trust, roots.clone()), host(name));
     tokio::join!(credentials.connect(near, &host), acceptor.accept(far))
@@ -200,26 +200,28 @@ async fn whoever_has_only_copied_a_certificate_is_believed_by_nobody() {
 #[tokio::test]
 async fn a_stream_that_is_cut_does_not_end_as_if_it_were_closed() {
     let acceptor = Issued::self_signed(&params(&["localhost"])).acceptor();
-    let (near, far) = memory_pair();
-    let (mut cut, mut relayed) = memory_pair();
-    let relay = tokio::spawn(async move {
-        let mut near = near;
-        // Ends when the first side has said what it says, and drops both without a word.
-        let _ =
-            tokio::time::timeout(Duration::from_millis(300), tokio::io::copy_bidirectional(&mut near, &mut cut)).await;
+    let ((near, mut here), (mut there, far)) = (memory_pair(), memory_pair());
+    let (cut, is_cut) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
+            _ = is_cut => {}
+        }
     });
     let host = host("localhost");
-    let (client, server) = tokio::join!(
-        Credentials::with(Trust::Anything, RootCertStore::empty()).connect(far, &host),
-        acceptor.accept(std::mem::replace(&mut relayed, memory_pair().0)),
-    );
+    let credentials = Credentials::with(Trust::Anything, RootCertStore::empty());
+    let (client, server) = tokio::join!(credentials.connect(near, &host), acceptor.accept(far));
     let (mut client, mut server) = (client.unwrap(), server.unwrap());
     server.write_all(b"{\"half\":").await.unwrap();
     server.flush().await.unwrap();
-    let mut heard = Vec::new();
-    let error = client.read_to_end(&mut heard).await.unwrap_err();
-    assert_eq!((heard.as_slice(), error.to_string().as_str()), (&b"{\"half\":"[..], "the connection was cut off"));
-    relay.await.unwrap();
+    let mut heard = [0; 8];
+    client.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"{\"half\":");
+    drop(cut);
+    for end in [&mut client, &mut server] {
+        let error = end.read_u8().await.unwrap_err();
+        assert_eq!(error.to_string(), "the connection was cut off");
+    }
 }
 
 #[tokio::test]
