@@ -28,6 +28,7 @@ mod retention;
 mod rights;
 mod rooms;
 mod rules;
+mod screen;
 mod searching;
 mod secrets;
 mod slow_reader;

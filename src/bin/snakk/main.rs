@@ -9,6 +9,7 @@ mod failure;
 mod input;
 mod lines;
 mod login;
+mod screen;
 mod show;
 
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 async fn run(args: Args) -> Result<(), Failure> {
     let Args { connection, room, command } = args;
     match command {
+        None if screen::is_wanted(&connection) => screen::run(&connection, &room).await,
         None => lines::run(&connection, &room).await,
         Some(Command::Send(send)) => commands::send(&connection, send).await,
         Some(Command::Tail(tail)) => commands::tail(&connection, tail).await,

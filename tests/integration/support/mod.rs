@@ -16,6 +16,7 @@ pub(crate) mod json;
 pub(crate) mod people;
 pub(crate) mod person;
 pub(crate) mod requests;
+pub(crate) mod screen;
 pub(crate) mod secure;
 pub(crate) mod server;
 pub(crate) mod transcript;
