@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::dial::{self, Backoff, Target};
@@ -202,6 +202,7 @@ impl Builder {
         let hub = Arc::new(Hub::default());
         let known = Arc::new(Mutex::new(Known::default()));
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
+        let hurry = Arc::new(Notify::new());
         let (sender, commands) = mpsc::channel(COMMANDS);
         let task = Task {
             target: target.filter(|_| self.reconnect),
@@ -211,6 +212,7 @@ impl Builder {
             identity,
             commands,
             stop: stop.clone(),
+            hurry: Arc::clone(&hurry),
             hub: Arc::clone(&hub),
             known: Arc::clone(&known),
             pending: Default::default(),
@@ -232,6 +234,7 @@ impl Builder {
             known,
             timeout: self.timeout,
             show_blocked: self.show_blocked,
+            hurry,
             done,
             stop: stop.drop_guard(),
         };

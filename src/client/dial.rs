@@ -175,6 +175,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Fingerprint;
 
     #[test]
     fn the_first_attempt_is_made_at_once_and_later_ones_wait_longer_and_longer() {
@@ -186,5 +187,37 @@ mod tests {
         assert_eq!(backoff.next(7), Duration::ZERO);
         backoff.attempts = u32::MAX;
         assert_eq!(backoff.next(u32::MAX), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn only_another_certificate_than_the_pinned_one_is_final() {
+        let fingerprint = Fingerprint::from_bytes([1; 32]);
+        for (why, expected) in [
+            (Distrust::OtherFingerprint { pinned: Fingerprint::from_bytes([2; 32]) }, true),
+            (Distrust::Expired { since: None }, false),
+            (Distrust::UnknownIssuer, false),
+            (Distrust::WrongHost { host: "a".into(), names: Vec::new() }, false),
+            (Distrust::NotProven, false),
+        ] {
+            let shown = why.to_string();
+            assert_eq!(
+                is_final(&ClientError::Untrusted { address: "a".into(), why, fingerprint }),
+                expected,
+                "{shown}"
+            );
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[tokio::test]
+    async fn without_tls_its_addresses_are_refused_before_anything_is_tried() {
+        let target = Target { address: "tls://127.0.0.1:1".into(), trust: Trust::Anything };
+        match target.open().await {
+            Err(ClientError::Connect { source, .. }) => {
+                assert_eq!(source.kind(), io::ErrorKind::Unsupported);
+                assert_eq!(source.to_string(), "this program was built without TLS");
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

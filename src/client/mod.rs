@@ -49,7 +49,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use admin::NewInvitation;
@@ -96,6 +96,7 @@ struct Inner {
     known: Arc<Mutex<Known>>,
     timeout: Duration,
     show_blocked: bool,
+    hurry: Arc<Notify>,
     done: CancellationToken,
     stop: DropGuard,
 }
@@ -174,6 +175,11 @@ impl Client {
     /// What holds for every request.
     pub async fn help(&self) -> Result<Help, ClientError> {
         self.ask(Ask::new(Kind::Help), Sort::Read).await
+    }
+
+    /// Tries at once to get a lost connection back, instead of after the wait that [`Event::Disconnected`] named.
+    pub fn reconnect_now(&self) {
+        self.inner.hurry.notify_one();
     }
 
     /// Closes the connection; requests under way fail. A guest can come back for ten minutes; [`logout`](Client::logout)

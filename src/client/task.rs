@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +48,8 @@ pub(super) struct Task {
     pub(super) commands: mpsc::Receiver<Command>,
     /// The client was closed, or nobody holds it any more.
     pub(super) stop: CancellationToken,
+    /// Somebody does not want to wait for the next attempt to reconnect.
+    pub(super) hurry: Arc<Notify>,
     pub(super) hub: Arc<Hub>,
     pub(super) known: Arc<Mutex<Known>>,
     pub(super) pending: Pending,
@@ -314,9 +316,10 @@ impl Task {
             };
             let wait = self.backoff.next(chance()).max(self.shutdown.take().unwrap_or_default().min(LONGEST_SHUTDOWN));
             self.hub.publish(Event::Disconnected { reason, retry_in: Some(wait) });
-            let stop = self.stop.clone();
+            let (stop, hurry) = (self.stop.clone(), Arc::clone(&self.hurry));
             let attempt = async {
-                tokio::time::sleep(wait).await;
+                // That the wait is over or cut short is the same.
+                let _ = timeout(wait, hurry.notified()).await;
                 timeout(self.timeout, self.dial(target)).await.map_err(|_| ClientError::Timeout)?
             };
             let error = match stop.run_until_cancelled(attempt).await? {

@@ -346,7 +346,7 @@ mod tests {
     }
 
     async fn exchange(mut listener: Listener, to: &Address) -> (Stream, Peer) {
-        let (client, accepted) = tokio::join!(connect(to), listener.accept());
+        let (client, accepted) = tokio::join!(connect(to, &Trust::System), listener.accept());
         let (_read, mut write) = client.unwrap().split();
         write.write_all(b"hello").await.unwrap();
         drop((write, _read));
@@ -356,7 +356,7 @@ mod tests {
         read.read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "hello");
         drop((read, write));
-        (connect(to).await.unwrap(), peer)
+        (connect(to, &Trust::System).await.unwrap(), peer)
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ mod certificate;
 mod client;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;
 mod verifier;
 
 pub use acceptor::Acceptor;

@@ -61,12 +61,12 @@ async fn with_json_standard_output_holds_nothing_else() {
         assert!(names.iter().any(|there| there == name), "{names:?}");
     }
     // At a terminal, too, where there is more to say.
-    let mut seat = ann.sit("exec \"$0\" \"$@\" 2>/dev/null", &["--json", "-u", "ann"]);
-    seat.types("/names").await;
-    seat.shows("{\"response\":\"names\"").await;
-    seat.types("/quit").await;
-    let (status, shown) = seat.ends().await;
-    assert!(status.success() && !shown.contains("welcome"), "{shown}");
+    let mut screen = ann.screen(&["--json", "-u", "ann"]);
+    screen.shows("snakk: welcome").await;
+    screen.enter("/names").await;
+    screen.shows("{\"response\":\"names\"").await;
+    screen.enter("/quit").await;
+    assert_eq!(screen.exited().await.code(), Some(0));
 }
 
 #[tokio::test]
@@ -74,18 +74,18 @@ async fn line_mode_is_to_be_had_on_a_terminal() {
     let daemon = daemon().await;
     let mut bob = talker(&daemon, 0).await;
     let ann = Person::of(daemon.address());
-    for (line, args) in
-        [("exec \"$0\" \"$@\"", &["--line", "-u", "ann"][..]), ("TERM=dumb exec \"$0\" \"$@\"", &["-u", "ann"])]
-    {
-        let mut seat = ann.sit(line, args);
-        seat.shows("you are ann on").await;
-        seat.shows("in lobby").await;
+    let cases: [(&[(&str, &str)], &[&str]); 3] =
+        [(&[], &["--line", "-u", "ann"]), (&[("TERM", "dumb")], &["-u", "ann"]), (&[("TERM", "")], &["-u", "ann"])];
+    for (variables, args) in cases {
+        let mut screen = ann.screen_of(80, 24, variables, args);
+        screen.shows("you are ann on").await;
+        screen.shows("in lobby").await;
         bob.say("lobby", "hello ann").await;
-        seat.shows("bob: hello ann").await;
-        seat.types("/quit").await;
-        let (status, shown) = seat.ends().await;
+        screen.shows("bob: hello ann").await;
+        screen.enter("/quit").await;
+        assert_eq!(screen.exited().await.code(), Some(0));
         // Nothing is drawn.
-        assert!(status.success() && !shown.contains('\u{1b}'), "{shown:?}");
+        assert!(!screen.bytes().contains(&b'\x1b'), "{:?}", screen.rows());
     }
 }
 

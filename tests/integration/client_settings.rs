@@ -271,20 +271,16 @@ async fn whoever_sits_at_a_terminal_is_asked_for_the_password_last() {
     daemon.account("ann").await;
     let ann = Person::of(daemon.address());
     let rooms = ["-u", "ann", "rooms"];
-    let mut seat = ann.sit("exec \"$0\" \"$@\"", &rooms);
-    seat.shows("Password of ann: ").await;
-    seat.types(PASSWORD).await;
-    seat.shows("lobby").await;
-    let (status, shown) = seat.ends().await;
-    assert!(status.success(), "{shown}");
-
-    let mut seat = ann.sit("exec \"$0\" \"$@\"", &rooms);
-    seat.shows("Password of ann: ").await;
-    seat.types("something else").await;
-    assert_eq!(seat.ends().await.0.code(), Some(77));
-
+    for (typed, code) in [(PASSWORD, 0), ("something else", 77)] {
+        let mut screen = ann.screen(&rooms);
+        screen.shows("Password of ann:").await;
+        screen.enter(typed).await;
+        assert_eq!(screen.exited().await.code(), Some(code), "{:?}", screen.rows());
+    }
     // Nobody is asked for what is known.
     ann.settle(&format!("username = \"ann\"\npassword_command = \"echo '{PASSWORD}'\"\n"));
-    let (status, shown) = ann.sit("exec \"$0\" \"$@\"", &["rooms"]).ends().await;
-    assert!(status.success() && !shown.contains("Password"), "{shown}");
+    let mut screen = ann.screen(&["rooms"]);
+    assert_eq!(screen.exited().await.code(), Some(0));
+    screen.shows("lobby").await;
+    screen.hides("Password").await;
 }

@@ -1,19 +1,95 @@
-//! The full screen: when it can be had, and what it takes.
+//! The full screen: what it needs of the process around it. Signals, a panic, and the password before it starts.
 
-use std::env;
 use std::io::{self, IsTerminal};
+use std::panic;
+use std::thread;
+
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+use snakk::tui::{self, Connecting, Look, Notify, Rtl, Settings, Signal};
+use tokio::sync::mpsc;
 
 use crate::failure::Failure;
-use crate::lines;
+use crate::login;
+use crate::settings::{self, Screen};
 use crate::setup::Setup;
+use crate::show::{note, plain};
 
-/// Whether there is a terminal on which something can be drawn.
+/// Whether there is a terminal that can show it.
 pub(crate) fn is_possible() -> bool {
-    let draws = env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
-    draws && io::stdin().is_terminal() && io::stdout().is_terminal()
+    let can = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+    can && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// Talks until whoever sits there leaves.
+/// Shows the full screen until the user leaves it.
 pub(crate) async fn run(setup: &Setup) -> Result<(), Failure> {
-    lines::run(&setup.connection, &setup.room).await
+    let client = login::connect(&setup.connection).await?;
+    let signals = catch().map_err(|error| Failure::new(Failure::REFUSED, format!("cannot catch signals: {error}")))?;
+    // What a panic says is written to the screen that the user has behind it, not to ours.
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        tui::restore();
+        report(panic);
+    }));
+    let connect = || -> Connecting { Box::pin(async { Err(snakk::client::ClientError::Closed) }) };
+    let room = Some(setup.room.clone());
+    let outcome = tui::run(client, connect, room, chosen(&setup.screen), signals, suspend).await;
+    let outcome = outcome.map_err(|error| Failure::new(Failure::REFUSED, format!("the terminal: {error}")))?;
+    for (room, text) in &outcome.unsent {
+        note(&format!("not sent to {}: {}", plain(room), plain(text)));
+    }
+    Ok(())
+}
+
+/// What the settings choose.
+fn chosen(screen: &Screen) -> Settings {
+    let mut chosen = Settings::default();
+    match screen.theme {
+        // Nothing asks the terminal what its background is.
+        settings::Theme::Auto => {}
+        settings::Theme::Dark => chosen.look = Look::Dark,
+        settings::Theme::Light => chosen.look = Look::Light,
+        settings::Theme::Mono => chosen.look = Look::Mono,
+    }
+    chosen.notify = match screen.notify {
+        settings::Notify::Bell => Notify::Bell,
+        settings::Notify::Osc9 => Notify::Osc9,
+        settings::Notify::Osc777 => Notify::Osc777,
+        settings::Notify::Off => Notify::Off,
+    };
+    chosen.rtl = match screen.rtl {
+        settings::Rtl::Reorder => Rtl::Reorder,
+        settings::Rtl::Terminal => Rtl::Terminal,
+    };
+    chosen.time_format.clone_from(&screen.time_format);
+    chosen.notify_command.clone_from(&screen.notify_command);
+    (chosen.notify_text, chosen.members, chosen.mouse) = (screen.notify_text, screen.members, screen.mouse);
+    chosen
+}
+
+/// Catches the signals from here on, and hands them on.
+fn catch() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT])?;
+    // Each signal is pending at most once, so the queue needs no bound of its own.
+    let (sender, receiver) = mpsc::unbounded_channel();
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            let signal = match signal {
+                SIGTSTP => Signal::Suspend,
+                // Whatever was there meanwhile is still on the terminal.
+                SIGCONT => Signal::Redraw,
+                _ => Signal::Quit,
+            };
+            if sender.send(signal).is_err() {
+                break;
+            }
+        }
+    })?;
+    Ok(receiver)
+}
+
+/// Stops the process as the terminal's own Ctrl-Z does; returns when it goes on.
+fn suspend() -> io::Result<()> {
+    emulate_default_handler(SIGTSTP)
 }

@@ -16,7 +16,6 @@ pub(crate) struct Setup {
     /// The room to talk in.
     pub(crate) room: String,
     /// How the full screen looks and behaves.
-    #[expect(dead_code, reason = "the full screen, which will read it, is being built")]
     pub(crate) screen: Screen,
 }
 

@@ -60,7 +60,7 @@ impl Certificate {
             .zip(1..)
             .filter_map(|(one, number)| {
                 let why = out_of_date(one, now)?;
-                let which = if number == 1 { String::new() } else { format!(", number {number} in the file") };
+                let which = if number == 1 { String::new() } else { format!(", number {number} in the file,") };
                 let path = files.certificate.display();
                 Some(format!(
                     "the certificate in {path}{which} is not good: {why}; clients that verify it will not come in"

@@ -32,7 +32,12 @@ impl Credentials {
             Trust::System => tokio::task::spawn_blocking(system_roots).await.map_err(io::Error::other)?,
             Trust::Pinned(_) | Trust::Anything => RootCertStore::empty(),
         };
-        Ok(Credentials { trust, roots })
+        Ok(Credentials::with(trust, roots))
+    }
+
+    /// With these authorities.
+    pub(super) fn with(trust: Trust, roots: RootCertStore) -> Credentials {
+        Credentials { trust, roots }
     }
 
     /// Shakes hands with the server at the other end of a stream, which has to be that host. There is no limit to how long

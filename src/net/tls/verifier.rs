@@ -133,7 +133,8 @@ pub(super) fn distrust(error: Error, host: &str) -> Distrust {
             let names = presented.iter().filter_map(|name| plain_name(name)).map(str::to_owned).collect();
             Distrust::WrongHost { host: host.into(), names }
         }
-        CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
+        // A bad signature is that of another authority, under a name that one has whom this system trusts.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::UnknownIssuer,
         // A self-signed certificate as `openssl req -x509` makes it says of itself that it is an authority, and that is
         // found before it is found that nobody knows it.
         CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => Distrust::UnknownIssuer,

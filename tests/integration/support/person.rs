@@ -37,6 +37,11 @@ impl Person {
         Person { folder: tempfile::tempdir().expect("a temporary directory"), server: server.to_string() }
     }
 
+    /// Where their server is.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// A file of theirs.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -1,0 +1,9 @@
+//! The screen without a terminal and without a server: what happens goes in, and what is drawn is compared as text.
+
+mod person;
+mod screens;
+mod sending;
+mod untrusted;
+mod visiting;
+
+pub(crate) use person::Person;
