@@ -11,8 +11,9 @@ use crate::model::text::safe;
 /// is longer piles up marks ("zalgo"), and would cover the lines around it.
 const MAX_CLUSTER_CHARS: usize = 16;
 const MAX_CLUSTER_BYTES: usize = 64;
-/// What stands for something that cannot be shown.
-const MARK: &str = "\u{fffd}";
+/// What stands for something that cannot be shown. Not U+FFFD, which some terminals leave out, and all that follows is then a
+/// column off.
+const MARK: &str = "\u{25af}";
 /// What a mark without a letter stands on (Unicode, chapter 7.9).
 const DOTTED_CIRCLE: char = '\u{25cc}';
 /// How many blanks a tab is: columns do not survive what stands in front of a message.
@@ -34,7 +35,7 @@ pub(crate) fn width(text: &str) -> usize {
 /// The text as it may be put on a grid of cells: nothing in it moves the cursor or reorders what is around it, no cluster is
 /// without end, each takes at least a cell. `breaks` lets newlines pass.
 pub(crate) fn harmless(text: &str, breaks: bool) -> String {
-    let mut shown = safe(text, breaks).replace('\t', TAB);
+    let mut shown = safe(text, breaks).replace('\t', TAB).replace('\u{fffd}', MARK);
     // What is dropped may bring together what was apart; that is settled soon.
     for _ in 0..4 {
         let next = clusters_that_show(&shown);
