@@ -3,9 +3,9 @@
 use super::state::State;
 use super::text;
 
-/// Below this width there is no list of rooms, below that no members either.
-const ROOMS_FROM: u16 = 60;
-const MEMBERS_FROM: u16 = 80;
+/// From this width on there is a list of rooms, from that on one of the members too.
+const ROOMS_FROM: u16 = 70;
+pub(crate) const MEMBERS_FROM: u16 = 80;
 /// Below this height there is no topic.
 const TOPIC_FROM: u16 = 8;
 
@@ -47,7 +47,6 @@ impl Areas {
             MEMBERS_FROM.. if state.show_members && has_members => (width / 6).clamp(14, 24),
             _ => 0,
         };
-        // Where it is too narrow for both, who asks for the members gets them in place of the rooms.
         let status = u16::from(height >= 2);
         let topic = u16::from(height >= TOPIC_FROM);
         let prompt = prompt(state, width);

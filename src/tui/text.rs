@@ -1,6 +1,8 @@
 //! Text on a grid of cells: how wide it is, where it is cut into rows, in which order its characters stand, and what of it
 //! can be shown at all. Pure; linear in the length of the text, whatever the text is.
 
+use std::borrow::Cow;
+
 use unicode_bidi::{BidiInfo, Direction, Level, get_base_direction};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -210,6 +212,18 @@ fn mirrored(cluster: &str) -> String {
         }
     }
     cluster.to_owned()
+}
+
+/// The text without the skin tones of its emoji (UTS 51, ED-11), for terminals that show them apart. It takes as many cells
+/// as before.
+pub(crate) fn without_tones(text: &str) -> Cow<'_, str> {
+    let is_tone = |c: char| matches!(c, '\u{1f3fb}'..='\u{1f3ff}');
+    if !text.contains(is_tone) {
+        return Cow::Borrowed(text);
+    }
+    let whole = |cluster: &str| cluster.chars().next().is_some_and(is_tone);
+    let clusters = text.graphemes(true);
+    clusters.map(|cluster| if whole(cluster) { cluster.to_owned() } else { cluster.replace(is_tone, "") }).collect()
 }
 
 /// The text in at most so many cells, with an ellipsis where something is left out.

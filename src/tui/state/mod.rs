@@ -169,6 +169,8 @@ pub(crate) struct State {
     names_at: Time,
     ring_at: Time,
     effects: Vec<Effect>,
+    /// What the last frame has shown is not true any more, because it was shown.
+    stale: bool,
 }
 
 impl State {
@@ -207,6 +209,7 @@ impl State {
             names_at: Time::default(),
             ring_at: Time::default(),
             effects: Vec::new(),
+            stale: false,
         }
     }
 
@@ -238,6 +241,11 @@ impl State {
         }
         self.on_time();
         std::mem::take(&mut self.effects)
+    }
+
+    /// Whether the last frame is to be drawn again at once: what it counted as unread was read on it.
+    pub(crate) fn take_stale(&mut self) -> bool {
+        std::mem::take(&mut self.stale)
     }
 
     /// When something is to be done though nothing happens.
@@ -446,6 +454,7 @@ impl State {
         let Some(room) = self.by_key(key) else { return };
         if let Some(seen) = seen.filter(|seen| looking && *seen > room.read && room.is_open()) {
             room.read = seen;
+            let before = (room.unread, room.mentions);
             let known = !room.live.more_before || room.live.first_message().is_some_and(|first| first <= seen);
             if known {
                 let behind = (std::ops::Bound::Excluded(seen), std::ops::Bound::Unbounded);
@@ -460,6 +469,8 @@ impl State {
             if room.unread == 0 {
                 room.unread_since = None;
             }
+            let is_stale = before != (room.unread, room.mentions);
+            self.stale |= is_stale;
             self.read_due.insert(key, seen);
         }
         let Some(room) = self.by_key(key) else { return };

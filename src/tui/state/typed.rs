@@ -12,6 +12,7 @@ use crate::tui::ask::{Ask, Deed};
 use crate::tui::complete::{Completion, Words};
 use crate::tui::emoji;
 use crate::tui::keys::{self, Action, Place};
+use crate::tui::layout::MEMBERS_FROM;
 use crate::tui::slash::{self, Line};
 
 /// More lines or bytes than this at once are sent only after a question: most of them were pasted into the wrong window.
@@ -498,8 +499,8 @@ impl State {
 
     pub(super) fn toggle_members(&mut self) {
         self.show_members = !self.show_members;
-        if self.show_members && self.size.0 < 80 {
-            self.say("the members need 80 columns");
+        if self.show_members && self.size.0 < MEMBERS_FROM {
+            self.say(format!("the members need {MEMBERS_FROM} columns"));
         }
     }
 

@@ -122,6 +122,15 @@ fn widths_are_those_of_terminals() {
 }
 
 #[test]
+fn tones_are_left_out_without_a_change_of_width() {
+    for (text, simple) in [("a👍🏽b", "a👍b"), ("👩🏽\u{200d}🚀", "👩\u{200d}🚀"), ("🏽", "🏽"), ("plain", "plain")]
+    {
+        assert_eq!(without_tones(text), simple);
+        assert_eq!(width(simple), width(text));
+    }
+}
+
+#[test]
 fn what_piles_up_or_hides_is_cut_or_named() {
     let zalgo = format!("a{}b", "\u{301}".repeat(1000));
     let shown = harmless(&zalgo, false);
