@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::support::daemon::FREE;
-use crate::support::harm::{Harm, answer, polite};
+use crate::support::harm::{HARM, Harm, answer, polite};
 use crate::support::person::{Ended, ended, fine};
 use crate::support::server::PASSWORD;
 use crate::support::{Daemon, Person, Value, daemon, json, within};
@@ -335,11 +335,6 @@ async fn search_prints_a_line_for_each_hit_and_goes_on_until_there_are_enough() 
     assert_eq!((&hit["seq"], &hit["snippet"]), (&json!(2), &json!("-without hit 2")));
     assert_eq!(person.run(&["search"]).await.code, Some(2));
 }
-
-/// What does harm on a terminal: a title, a clipboard, a report, a reset, C1, a bell, a backspace, a line from the
-/// beginning, the other direction, tags.
-const HARM: &str =
-    "x\u{1b}]0;owned\u{7}\u{1b}]52;c;aGk=\u{7}\u{1b}[6n\u{1b}c\u{9b}31m\u{8}\u{8}\r\u{202e}\u{2066}\u{e0041}\u{7f}\0y";
 
 #[tokio::test]
 async fn a_hostile_server_cannot_reach_the_terminal() {

@@ -214,8 +214,9 @@ impl State {
         let by = invited.from.as_deref().unwrap_or("somebody");
         let text = format!("{by} asks you into {room}; /join {room}", room = invited.room);
         self.tell(NoteSort::Told, text);
-        let title = "snakk: an invitation".to_owned();
-        self.ring_with(title, format!("<{by}> asks you into {}", invited.room));
+        if !self.focused {
+            self.ring_with("snakk: an invitation".to_owned(), format!("<{by}> asks you into {}", invited.room));
+        }
     }
 
     fn removed(&mut self, removed: &Removed) {

@@ -210,9 +210,9 @@ fn a_search_leads_to_the_place_and_back() {
         ann.press("PageDown");
     }
     assert_eq!(last_message(&mut ann), "message 200");
-    let all: Vec<u64> = ann.state.room().expect("a room").live.log.messages().map(|message| message.seq.0).collect();
+    let all: Vec<u64> = ann.state.room().live.log.messages().map(|message| message.seq.0).collect();
     assert_eq!(all, (1..=200).collect::<Vec<u64>>());
-    assert_eq!(ann.state.room().expect("a room").scroll, Scroll::Bottom);
+    assert_eq!(ann.state.room().scroll, Scroll::Bottom);
 }
 
 #[test]
