@@ -6,6 +6,7 @@ mod abuse;
 mod accounts;
 mod client_scripts;
 mod client_settings;
+mod client_trust;
 mod course;
 mod cursor;
 mod deletion;
