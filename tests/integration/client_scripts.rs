@@ -74,10 +74,8 @@ async fn line_mode_is_to_be_had_on_a_terminal() {
     let daemon = daemon().await;
     let mut bob = talker(&daemon, 0).await;
     let ann = Person::of(daemon.address());
-    let cases: [(&[(&str, &str)], &[&str]); 3] =
-        [(&[], &["--line", "-u", "ann"]), (&[("TERM", "dumb")], &["-u", "ann"]), (&[("TERM", "")], &["-u", "ann"])];
-    for (variables, args) in cases {
-        let mut screen = ann.screen_of(80, 24, variables, args);
+    for (term, line) in [("xterm", "--line"), ("dumb", "--timeout=30s"), ("", "--timeout=30s")] {
+        let mut screen = ann.screen_of(80, 24, &[("TERM", term)], &["-u", "ann", line]);
         screen.shows("you are ann on").await;
         screen.shows("in lobby").await;
         bob.say("lobby", "hello ann").await;

@@ -110,15 +110,12 @@ async fn show_entries(
             }
             Event::Disconnected { reason, .. } => note(&format!("{}; reconnecting", plain(reason))),
             Event::Connected { .. } => note("connected again"),
-            Event::Resumed(rooms) => {
-                if resumed(rooms)? {
-                    match (&cursor, end) {
-                        (Some(_), _) => return Ok(Shown::Anew),
-                        (None, Some(_)) => return Ok(Shown::All),
-                        (None, None) => note("the room began anew while we were away"),
-                    }
-                }
-            }
+            Event::Resumed(rooms) => match (resumed(rooms)?, &cursor, end) {
+                (false, ..) => {}
+                (true, Some(_), _) => return Ok(Shown::Anew),
+                (true, None, Some(_)) => return Ok(Shown::All),
+                (true, None, None) => note("the room began anew while we were away"),
+            },
             Event::Removed(removed) => {
                 let words =
                     format!("{} is closed to you ({})", plain(&removed.room), plain(&removed.change.to_string()));
