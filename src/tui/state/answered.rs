@@ -47,7 +47,7 @@ impl State {
                 }
             }
             Answer::Posted { id, posted } => self.posted(id, posted),
-            Answer::Lag(lag) => self.lag = lag,
+            Answer::Lag(lag) => (self.lag, self.pinged) = (lag, None),
             Answer::Done(deed, done) => self.done(deed, done),
             Answer::Rooms(Err(trouble)) | Answer::Found { found: Err(trouble), .. } => self.error(trouble.text),
             // The next look asks again.
