@@ -301,7 +301,12 @@ impl<'r> Timeline<'r> {
         let author = match message.action {
             true => Author::Sign("*"),
             false => {
-                Author::Name { name: &message.from, role: if own { Role::Me } else { Role::of_name(&message.from) } }
+                let role = match (called, own) {
+                    (true, _) => Role::Called,
+                    (false, true) => Role::Me,
+                    (false, false) => Role::of_name(&message.from),
+                };
+                Author::Name { name: &message.from, role }
             }
         };
         let mut body = Vec::new();
@@ -407,13 +412,33 @@ impl<'r> Timeline<'r> {
             };
             for row in wrapped {
                 let row = if self.canvas.rtl == Rtl::Reorder { text::visual(&row, rtl) } else { row };
-                rows.push(Row::of(row, role));
+                rows.push(if role == Role::Called { self.called(&row) } else { Row::of(row, role) });
             }
             if rows.len() > MAX_ROWS {
                 break;
             }
         }
         rows
+    }
+
+    /// A row of a message that calls this user, with the name set off where it stands.
+    fn called(&self, row: &str) -> Row {
+        let folded = row.to_lowercase();
+        let name = format!("@{}", self.canvas.me.to_lowercase());
+        // Where small letters have other lengths, there is nothing to be found by their places.
+        let at = if folded.len() == row.len() { folded.find(&name) } else { None };
+        let parts =
+            at.and_then(|at| Some((row.get(..at)?, row.get(at..at + name.len())?, row.get(at + name.len()..)?)));
+        let mut found = Row::default();
+        match parts {
+            Some((before, name, behind)) => {
+                found.push(before, Role::Plain);
+                found.push(name, Role::Called);
+                found.push(behind, Role::Plain);
+            }
+            None => found.push(row, Role::Plain),
+        }
+        found
     }
 
     fn visual(&self, row: &str) -> String {

@@ -26,6 +26,7 @@ mod limits;
 mod load;
 mod native;
 mod pages;
+mod picture;
 mod plans;
 mod posting;
 mod reading;

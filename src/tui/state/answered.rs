@@ -47,7 +47,7 @@ impl State {
                 }
             }
             Answer::Posted { id, posted } => self.posted(id, posted),
-            Answer::Lag(lag) => self.lag = lag,
+            Answer::Lag(lag) => (self.lag, self.pinged) = (lag, None),
             Answer::Done(deed, done) => self.done(deed, done),
             Answer::Rooms(Err(trouble)) | Answer::Found { found: Err(trouble), .. } => self.error(trouble.text),
             // The next look asks again.
@@ -130,11 +130,11 @@ impl State {
             Some(Code::NoSuchRoom) => format!(" (/create {name} makes one)"),
             _ => String::new(),
         };
-        if let Some(room) = self.by_name(name).filter(|room| room.standing == Standing::Joining) {
-            if trouble.code.is_some() {
-                room.standing = Standing::Closed(format!("{}{hint}", trouble.text));
-            }
-            // What was lost on the way is asked again.
+        // What was lost on the way is asked again.
+        if trouble.code.is_some()
+            && let Some(room) = self.by_name(name).filter(|room| room.standing == Standing::Joining)
+        {
+            room.standing = Standing::Closed(format!("{}{hint}", trouble.text));
         }
         self.error(format!("{name}: {}{hint}", trouble.text));
     }

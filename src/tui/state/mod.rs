@@ -143,7 +143,7 @@ pub(crate) struct State {
     /// What the server calls itself.
     pub(crate) server: String,
     pub(crate) connection: Connection,
-    pub(crate) lag: Option<Duration>,
+    lag: Option<Duration>,
     pub(crate) rooms: Vec<Room>,
     hall: Room,
     pub(crate) current: RoomKey,
@@ -165,6 +165,8 @@ pub(crate) struct State {
     read_due: BTreeMap<RoomKey, Seq>,
     read_at: Time,
     ping_at: Time,
+    /// When the question was asked that is not answered yet.
+    pinged: Option<Time>,
     follow_at: Time,
     names_at: Time,
     ring_at: Time,
@@ -205,6 +207,7 @@ impl State {
             read_due: BTreeMap::new(),
             read_at: Time::default(),
             ping_at: Time::default(),
+            pinged: None,
             follow_at: Time::default(),
             names_at: Time::default(),
             ring_at: Time::default(),
@@ -253,7 +256,11 @@ impl State {
         let mut wakes = Vec::new();
         match &self.connection {
             Connection::Online => {
-                wakes.push(self.ping_at);
+                wakes.push(match self.pinged {
+                    None => self.ping_at,
+                    // The lag is shown as it grows.
+                    Some(asked) => Time(asked.0 + (self.now.0.saturating_sub(asked.0) / 1000 + 1) * 1000),
+                });
                 wakes.extend(self.outbox.next_due());
                 if !self.read_due.is_empty() {
                     wakes.push(self.read_at);
@@ -318,6 +325,12 @@ impl State {
             time_format: &self.settings.time_format,
             rtl: self.settings.rtl,
         }
+    }
+
+    /// How slow the server is: as it was last, or as it is, where it owes an answer for longer.
+    pub(crate) fn lag(&self) -> Option<Duration> {
+        let owed = self.pinged.and_then(|asked| u64::try_from(self.now.0.saturating_sub(asked.0)).ok());
+        self.lag.max(owed.map(Duration::from_millis))
     }
 
     /// Whether what is drawn now is seen by somebody.
@@ -537,8 +550,9 @@ impl State {
         if self.connection == Connection::Online {
             self.send_due();
             self.follow_due();
-            if self.ping_at <= self.now {
+            if self.ping_at <= self.now && self.pinged.is_none() {
                 self.ping_at = Time(self.now.0 + PING_EVERY_MS);
+                self.pinged = Some(self.now);
                 self.ask(Ask::Ping);
             }
             if !self.read_due.is_empty() && self.read_at <= self.now {

@@ -53,11 +53,11 @@ impl State {
                 let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
                 let retry_at = Time(self.now.0.saturating_add(wait));
                 self.connection = Connection::Lost { reason: reason.clone(), retry_at };
-                self.lag = None;
+                (self.lag, self.pinged) = (None, None);
             }
             Event::Disconnected { reason, retry_in: None } => {
                 self.connection = Connection::Ended { reason: reason.clone() };
-                self.lag = None;
+                (self.lag, self.pinged) = (None, None);
             }
             Event::Connected { new_guest } => self.connected(*new_guest),
             Event::Resumed(rooms) => rooms.iter().for_each(|resumed| self.resumed(resumed)),

@@ -91,7 +91,7 @@ fn a_narrow_screen_has_room_for_what_was_said() {
 12:05 -- bob set the topic: cake
 ───────────────── new ──────────────────
 12:06 bob: @ann you are wanted
- ann 1:dev 1   Alt-A next new · F1 help
+ ann · 1:dev 1
 lobby>
 ",
     );
@@ -107,7 +107,7 @@ fn the_smallest_screen_has_room_for_the_last_word() {
 ─────── new ────────
 bob: @ann you are
  wanted
- ann 1:dev 1
+ ann · 1:dev 1
 >
 ",
     );
@@ -127,7 +127,7 @@ fn a_list_lies_over_the_messages() {
 
 
 
- ann 1:dev 1                       Enter takes · Esc closes
+ ann · 1:dev 1                     Enter takes · Esc closes
 >
 ",
     );
@@ -147,7 +147,7 @@ fn a_question_takes_the_place_of_the_input_line() {
 12:05       -- │ bob set the topic: cake
 ─────────────────────────── new ────────────────────────────
 12:06      bob │ @ann you are wanted
- ann 1:dev 1                                   y yes · n no
+ ann · 1:dev 1                                 y yes · n no
 delete \"ann: Not me.\" for everybody, for ever? (y/n)
 ",
     );

@@ -320,6 +320,20 @@ fn a_page_that_overlaps_with_what_came_shows_each_message_once() {
     ann.answer(Answer::Page { key: ann.key_of("lobby"), anchor: Anchor::Newest, page: Ok(newest) });
     let screen = ann.screen();
     for words in ["one", "two", "three"] {
-        assert_eq!(screen.iter().filter(|row| row.contains(&format!("│ {words} "))).count(), 1, "{screen:#?}");
+        assert_eq!(screen.iter().filter(|row| row.ends_with(&format!("│ {words}"))).count(), 1, "{screen:#?}");
     }
+}
+
+#[test]
+fn a_server_that_owes_an_answer_is_seen_to_be_slow() {
+    let mut ann = Person::new(0);
+    assert!(ann.asked().contains(&Ask::Ping));
+    ann.later(500);
+    assert!(ann.shows("lag 0.5s"));
+    ann.later(6500);
+    assert!(ann.shows("lag 7.0s"));
+    ann.answer(Answer::Lag(Some(std::time::Duration::from_millis(20))));
+    assert!(!ann.shows("lag"));
+    ann.later(20_000);
+    assert!(ann.asked().contains(&Ask::Ping));
 }

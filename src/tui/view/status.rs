@@ -44,8 +44,8 @@ pub(super) fn bar(canvas: &mut Canvas<'_, '_>, area: Area) {
         Connection::Online => {
             let away = if state.away { " (away)" } else { "" };
             left.push((format!(" {me}{away} "), Role::Bar));
-            if let Some(lag) = state.lag.filter(|lag| lag.as_millis() >= SLOW_MS) {
-                left.push((format!("lag {:.1}s ", lag.as_secs_f64()), Role::BarStrong));
+            if let Some(lag) = state.lag().filter(|lag| lag.as_millis() >= SLOW_MS) {
+                left.push((format!("· lag {:.1}s ", lag.as_secs_f64()), Role::BarStrong));
             }
         }
         Connection::Lost { reason, retry_at } => {
@@ -113,9 +113,9 @@ fn typing(canvas: &Canvas<'_, '_>, state: &State) -> Option<(String, Role)> {
     let typists: Vec<&str> = state.room().typing(state.now).take(4).collect();
     let words = match typists.as_slice() {
         [] => return None,
-        [one] => format!("{} is typing… ", canvas.short(one, 20)),
-        [one, other] => format!("{} and {} are typing… ", canvas.short(one, 20), canvas.short(other, 20)),
-        _ => "several are typing… ".to_owned(),
+        [one] => format!("· {} is typing… ", canvas.short(one, 20)),
+        [one, other] => format!("· {} and {} are typing… ", canvas.short(one, 20), canvas.short(other, 20)),
+        _ => "· several are typing… ".to_owned(),
     };
     Some((words, Role::Bar))
 }
@@ -125,12 +125,14 @@ fn activity(canvas: &Canvas<'_, '_>, state: &State) -> Vec<(String, Role)> {
     let others = state.rooms.iter().enumerate().filter(|(_, room)| room.key != state.current && room.unread > 0);
     others
         .take(9)
-        .map(|(at, room)| {
+        .enumerate()
+        .map(|(place, (at, room))| {
+            let before = if place == 0 { "· " } else { "" };
             let name = canvas.short(&room.name, 10);
             let number = if at < 9 { format!("{}:", at + 1) } else { String::new() };
             match room.mentions {
-                0 => (format!("{number}{name} {} ", short_number(room.unread)), Role::Bar),
-                mentions => (format!("{number}{name} !{} ", short_number(mentions)), Role::BarStrong),
+                0 => (format!("{before}{number}{name} {} ", short_number(room.unread)), Role::Bar),
+                mentions => (format!("{before}{number}{name} !{} ", short_number(mentions)), Role::BarStrong),
             }
         })
         .collect()
