@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdout, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::support::harm::{Harm, polite};
 use crate::support::person::{ended, fine};
 use crate::support::{Daemon, Dice, Person, Value, Wire, daemon, json, within};
 
@@ -297,4 +298,33 @@ async fn what_is_stopped_and_goes_on_misses_nothing() {
     for n in 2..=50 {
         assert_eq!(seqs(within("a line", tail.line()).await.iter()), [n]);
     }
+}
+
+#[tokio::test]
+async fn what_a_room_does_not_keep_is_told_and_a_server_that_begins_anew_each_time_is_followed_once() {
+    let joining = |keys: Value| {
+        move |request: &Value| {
+            let mut answers = polite(request);
+            if request["request"] == "join" {
+                answers[0].as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+                answers[1]["seq"] = answers[0]["head"].clone();
+            }
+            Some(answers)
+        }
+    };
+    let cut = Person::of(Harm::start(joining(json!({"first": 5, "head": 5}))).await);
+    fs::write(cut.path("place"), r#"{"room":"lobby","epoch":"e","seq":1}"#).unwrap();
+    let ended = cut.run(&TAIL).await;
+    assert_eq!((ended.code, seqs(&ended.lines)), (Some(0), vec![5]), "{ended:?}");
+    assert_eq!(ended.stderr, "snakk: 3 entries are not kept any more\n");
+
+    let anew = Person::of(Harm::start(joining(json!({"head": 1, "reset": true}))).await);
+    fs::write(anew.path("place"), r#"{"room":"lobby","epoch":"old","seq":7}"#).unwrap();
+    let ended = anew.run(&TAIL).await;
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (Some(0), "snakk: the room began anew, and so does this\n"),
+        "{ended:?}"
+    );
+    assert_eq!((&anew.remembered("place")["epoch"], &anew.remembered("place")["seq"]), (&json!("e"), &json!(1)));
 }

@@ -179,7 +179,11 @@ async fn settings_say_who_hosts_but_not_where() {
     let other = server().await;
     let ann = host();
     fs::create_dir_all(ann.path(".config/snakk")).unwrap();
-    let settings = format!("server = \"{}\"\nusername = \"eve\"\nroom = \"lobby\"\n", other.address());
+    // Nor is a password of theirs for the server that is made here.
+    let settings = format!(
+        "server = \"{}\"\nusername = \"eve\"\nroom = \"lobby\"\npassword_command = \"echo secret\"\n",
+        other.address()
+    );
     ann.secret(".config/snakk/config.toml", &settings);
     let mut hosting = ann.talk(&["--json", "host", "--listen", "127.0.0.1:0"]);
     says(&hosting, "in lobby").await;
@@ -194,4 +198,27 @@ async fn settings_say_who_hosts_but_not_where() {
     };
     assert!(names.contains("\"eve\""), "{names}");
     hosting.end(0).await;
+}
+
+#[tokio::test]
+async fn a_host_at_a_terminal_has_the_full_screen_and_gives_the_terminal_back() {
+    let ann = host();
+    let args = [&HERE[..], &["--data-dir", "data"]].concat();
+    let mut screen = ann.screen(&args);
+    screen.shows("lobby>").await;
+    assert!(screen.is_taken());
+    screen.leave().await;
+    for signal in [Signal::TERM, Signal::HUP] {
+        let mut screen = ann.screen(&args);
+        screen.shows("lobby>").await;
+        screen.signal(signal);
+        assert_eq!(screen.exited().await.code(), Some(0), "{signal:?}: {:?}", screen.rows());
+        assert!(!screen.is_taken());
+        // What others have to type stands there before and after.
+        screen.shows("only this computer can connect, with: snakk --server 127.0.0.1:").await;
+    }
+    let mut screen = ann.screen(&[&args[..], &["--line"]].concat());
+    screen.shows("in lobby").await;
+    screen.enter("/quit").await;
+    assert_eq!(screen.exited().await.code(), Some(0));
 }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use crate::args;
+use crate::args::{self, Command};
 use crate::failure::Failure;
 use crate::password::Sources;
 use crate::settings::{Profile, Screen, Settings};
 use crate::trust::Trusted;
+
+/// The server, where nobody names one; and where one listens that is hosted.
+pub(crate) const DEFAULT_SERVER: &str = "127.0.0.1:9998";
 
 /// Everything that is known before there is a connection.
 #[derive(Clone, Debug)]
@@ -41,17 +44,22 @@ impl Setup {
     pub(crate) fn of(args: &args::Args) -> Result<Setup, Failure> {
         let given = &args.connection;
         let settings = Settings::load(given.config.as_deref().filter(|path| !path.as_os_str().is_empty()))?;
-        let said = Profile {
-            server: given.server.clone().filter(|server| !server.is_empty()),
-            username: given.username.clone(),
-            room: args.room.clone(),
-            ..Profile::default()
-        };
-        let profile = said.over(&settings.profile(given.profile.as_deref())?);
+        let mut profile = settings.profile(given.profile.as_deref())?;
+        let (mut server, mut room) = (given.server.clone().filter(|server| !server.is_empty()), args.room.clone());
+        if let Some(Command::Host(host)) = &args.command {
+            // It is the server. A password that is for any server is meant for one that was there before.
+            server = Some(host.listen.first().map_or(DEFAULT_SERVER, String::as_str).to_owned());
+            room = host.room.clone().or(room);
+            if profile.server.is_none() {
+                (profile.password_command, profile.password_file) = (None, None);
+            }
+        }
+        let said = Profile { server, username: given.username.clone(), room, ..Profile::default() };
+        let profile = said.over(&profile);
         let pinned =
             given.tls_fingerprint.or_else(|| profile.tls_fingerprint.as_deref().and_then(|it| it.parse().ok()));
         let connection = Connection {
-            server: profile.server.unwrap_or_else(|| "127.0.0.1:9998".to_owned()),
+            server: profile.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
             username: profile.username,
             password: Sources {
                 named: given.password_file.clone().filter(|path| !path.as_os_str().is_empty()),

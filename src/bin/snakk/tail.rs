@@ -59,27 +59,27 @@ async fn show(
     mut cursor: Option<&mut Cursor>,
 ) -> Result<Shown, Failure> {
     let room = cursor.as_deref().map_or(tail.room.as_str(), Cursor::room).to_owned();
-    let start = match begin {
-        Begin::Newest(0) => Start::Now,
-        Begin::Newest(count) => Start::Since { seq: before_newest(client, &room, count).await?, epoch: None },
-        Begin::Behind { seq, epoch } => Start::Since { seq, epoch },
+    let (start, remembered) = match begin {
+        Begin::Newest(0) => (Start::Now, false),
+        Begin::Newest(count) => (Start::Since { seq: before_newest(client, &room, count).await?, epoch: None }, false),
+        Begin::Behind { seq, epoch } => (Start::Since { seq, epoch }, cursor.is_some()),
     };
     // Before joining, or the first entries would be over before anybody listens.
     let mut events = client.events();
     let joined = client.join_with(&room, start.clone()).await?;
     let behind = match start {
         Start::Since { seq, .. } if !joined.reset => seq,
-        Start::Since { .. } if cursor.is_some() => return Ok(Shown::Anew),
+        Start::Since { .. } if remembered => return Ok(Shown::Anew),
         Start::Since { seq, .. } => {
             note(&format!("the room has no entry {seq}; its end is {}", joined.head));
             joined.head
         }
         Start::Now | Start::Backlog(_) => joined.head,
     };
+    if remembered {
+        tell_missed(joined.first.before().0.saturating_sub(behind.0));
+    }
     if let Some(cursor) = &mut cursor {
-        if cursor.place().is_some_and(|(seq, _)| seq == behind) {
-            tell_missed(joined.first.before().0.saturating_sub(behind.0));
-        }
         cursor.begin(&joined.room, &joined.epoch, behind)?;
     }
     if !tail.follow && behind >= joined.head {

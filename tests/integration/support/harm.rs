@@ -65,6 +65,7 @@ pub(crate) fn answer(request: &Value, word: &str) -> Vec<Value> {
             "head": 1, "joined": false}]}),
         "names" => json!({"names": [{"name": word, "role": word, "online": true, "status": word, "guest": true}]}),
         "message" => json!({"room": "lobby", "seq": 2, "time": time}),
+        "unfollow" => json!({"room": "lobby"}),
         _ => json!({}),
     };
     answer.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

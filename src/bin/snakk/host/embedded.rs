@@ -18,12 +18,9 @@ use super::reach;
 use crate::args::Host;
 use crate::failure::Failure;
 use crate::folders;
-use crate::setup::Setup;
+use crate::setup::{DEFAULT_SERVER, Setup};
 use crate::show::{note, print};
 use crate::start::exit_code;
-
-/// Where others can connect if nobody says anything: nowhere but here.
-const USUAL: &str = "127.0.0.1:9998";
 
 /// `snakk host`.
 pub(crate) async fn run(mut setup: Setup, host: Host, by_line: bool) -> Result<(), Failure> {
@@ -33,7 +30,8 @@ pub(crate) async fn run(mut setup: Setup, host: Host, by_line: bool) -> Result<(
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let config = Config::load(None, env::vars_os())
         .map_err(|errors| Failure::new(Failure::CONFIGURATION, errors.to_string()))?;
-    let listen = if host.listen.is_empty() { vec![USUAL.to_owned()] } else { host.listen };
+    // Where nobody says anything, nobody else can connect.
+    let listen = if host.listen.is_empty() { vec![DEFAULT_SERVER.to_owned()] } else { host.listen };
     let mut builder = Server::builder(config).data_dir(data_dir);
     for address in listen {
         builder = builder.listen(address);
@@ -47,7 +45,6 @@ pub(crate) async fn run(mut setup: Setup, host: Host, by_line: bool) -> Result<(
         }
     }
     setup.connection.server = from_here(&server);
-    setup.room = host.room.unwrap_or(setup.room);
     let outcome = tokio::select! {
         outcome = crate::talk(&setup, by_line || host.line) => outcome,
         _ = stop => Ok(()),
