@@ -69,13 +69,12 @@ async fn show(
     let joined = client.join_with(&room, start.clone()).await?;
     let behind = match start {
         Start::Since { seq, .. } if !joined.reset => seq,
-        Start::Since { .. } if remembered => return Ok(Shown::Anew),
-        Start::Since { seq, .. } => {
-            note(&format!("the room has no entry {seq}; its end is {}", joined.head));
-            joined.head
-        }
-        Start::Now | Start::Backlog(_) => joined.head,
+        _ if joined.reset && remembered => return Ok(Shown::Anew),
+        _ => joined.head,
     };
+    if let (Some(seq), true) = (tail.since, joined.reset) {
+        note(&format!("the room has no entry {seq}; its end is {}", joined.head));
+    }
     if remembered {
         tell_missed(joined.first.before().0.saturating_sub(behind.0));
     }
