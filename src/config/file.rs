@@ -196,7 +196,7 @@ impl Walk<'_> {
         for key in TLS_KEYS.iter().filter(|key| !table.contains_key(key.name)) {
             self.wrong(value.span(), format!("{NAME} has no {}, it must have {there}", key.name));
         }
-        Some(TlsSection { certificate: self.beside(&tls.certificate), key: self.beside(&tls.key) })
+        Some(TlsSection::new(self.beside(&tls.certificate), self.beside(&tls.key)))
     }
 
     /// A table in a listener.

@@ -74,8 +74,7 @@ impl Authority {
 
     /// Puts these into `snakk.crt` and `snakk.key`.
     pub(crate) fn write(&self, certificate: &str, key: &str) -> TlsSection {
-        let mut tls = TlsSection::default();
-        (tls.certificate, tls.key) = (self.path("snakk.crt"), self.path("snakk.key"));
+        let tls = TlsSection::new(self.path("snakk.crt"), self.path("snakk.key"));
         fs::write(&tls.certificate, certificate).expect("a file");
         fs::write(&tls.key, key).expect("a file");
         fs::set_permissions(&tls.key, fs::Permissions::from_mode(0o600)).expect("a file of ours");
@@ -85,9 +84,7 @@ impl Authority {
     /// The fingerprint of the certificate that is there.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut config = Config::default();
-        let mut tls = TlsSection::default();
-        (tls.certificate, tls.key) = (self.path("snakk.crt"), self.path("snakk.key"));
-        config.listeners[0].tls = Some(tls);
+        config.listeners[0].tls = Some(TlsSection::new(self.path("snakk.crt"), self.path("snakk.key")));
         check_certificates(&config).expect("a good certificate")[0].fingerprint
     }
 
