@@ -251,7 +251,7 @@ async fn versions_that_are_broken_are_refused() {
 
 #[tokio::test]
 async fn the_time_for_the_login_begins_with_the_connection() {
-    const TIMEOUT: Duration = Duration::from_millis(800);
+    const TIMEOUT: Duration = Duration::from_millis(1500);
     let (server, authority) = secured(|config| {
         config.limits.login_timeout = TIMEOUT;
         config.limits.silent_timeout = Duration::from_secs(600);
@@ -261,7 +261,7 @@ async fn the_time_for_the_login_begins_with_the_connection() {
     let mut canary = authority.native("canary", secure).await;
     let in_time = |begun: Instant, what: &str| {
         let took = begun.elapsed();
-        assert!(took >= TIMEOUT && took < TIMEOUT + Duration::from_millis(700), "{what}: {took:?}");
+        assert!(took >= TIMEOUT && took < TIMEOUT + Duration::from_millis(800), "{what}: {took:?}");
     };
     // No byte, half of a handshake, and a byte now and then.
     let begun = Instant::now();
@@ -287,12 +287,12 @@ async fn the_time_for_the_login_begins_with_the_connection() {
         in_time(begun, "a byte now and then");
     };
     // What the handshake took is missing from the time for the rest: somebody in the middle holds it up.
-    let middle = Middle::slow(secure, Duration::from_millis(500)).await;
+    let middle = Middle::slow(secure, Duration::from_millis(1000)).await;
     let held_up = async {
         let begun = Instant::now();
         let mut wire = authority.connect("held up", middle.address).await;
         let shaken = begun.elapsed();
-        assert!(shaken > Duration::from_millis(400), "it was held up: {shaken:?}");
+        assert!(shaken > Duration::from_millis(900), "it was held up: {shaken:?}");
         wire.send(json!({"request": "hello", "protocol": 1})).await;
         wire.expect(json!({"response": "hello"})).await;
         wire.expect_code("login_timeout").await;
@@ -358,8 +358,32 @@ async fn limits_count_those_who_shake_hands_and_refuse_over_tls() {
     authority.native("elsewhere", secure).await;
 }
 
+/// As CVE-2024-32650 has it: a handshake that ends with the first message neither spins nor stays.
+#[tokio::test]
+async fn who_says_hello_and_goodbye_in_one_breath_is_let_go() {
+    let (server, authority) = secured(|_| {}).await;
+    let secure = server.address_of(1);
+    for goodbye in [&[0x15, 3, 3, 0, 2, 1, 0][..], &[0x15, 3, 3, 0, 2, 2, 40]] {
+        let mut stream = tcp(secure).await;
+        stream.write_all(&authority.first_message()).await.unwrap();
+        stream.write_all(goodbye).await.unwrap();
+        rest(&mut stream).await;
+    }
+    authority.native("ann", secure).await;
+}
+
 #[tokio::test]
 async fn a_crowd_that_shakes_hands_harms_nobody() {
+    crowd(200).await;
+}
+
+#[tokio::test]
+#[ignore = "it takes its time: for before a release"]
+async fn a_crowd_that_shakes_hands_for_long_harms_nobody() {
+    crowd(5000).await;
+}
+
+async fn crowd(handshakes: usize) {
     let (server, authority) = secured(|config| {
         config.limits.max_unauthenticated = 64;
         config.limits.login_timeout = Duration::from_secs(2);
@@ -370,10 +394,12 @@ async fn a_crowd_that_shakes_hands_harms_nobody() {
     canary.join("lobby").await;
     let mut halves = Vec::new();
     let mut delays = Vec::new();
-    for n in 0..200 {
-        let mut stream = tcp(secure).await;
-        half_a_handshake(&mut stream).await;
-        halves.push(stream);
+    for n in 0..handshakes {
+        if halves.len() < 500 {
+            let mut stream = tcp(secure).await;
+            half_a_handshake(&mut stream).await;
+            halves.push(stream);
+        }
         // Whoever shakes hands in full and goes at once is no news either.
         drop(authority.connect("visitor", secure).await);
         if n % 10 == 0 {
