@@ -277,7 +277,7 @@ impl Editor {
     fn shown(&self, row: &RowAt) -> String {
         let written = self.text.get(row.start..row.end).unwrap_or_default();
         text::cells(written)
-            .map(|(cluster, cells)| if (1..=2).contains(&cells) { cluster } else { "\u{fffd}" })
+            .map(|(cluster, cells)| if (1..=2).contains(&cells) { cluster } else { "\u{25af}" })
             .collect()
     }
 

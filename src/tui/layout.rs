@@ -3,9 +3,9 @@
 use super::state::State;
 use super::text;
 
-/// Below this width there is no list of rooms, below that no members either.
-const ROOMS_FROM: u16 = 60;
-const MEMBERS_FROM: u16 = 80;
+/// From this width on there is a list of rooms, from that on one of the members too.
+const ROOMS_FROM: u16 = 70;
+pub(crate) const MEMBERS_FROM: u16 = 80;
 /// Below this height there is no topic.
 const TOPIC_FROM: u16 = 8;
 
@@ -42,24 +42,23 @@ impl Areas {
             }
             _ => 0,
         };
-        let has_members = state.room().is_some_and(|room| !room.is_direct());
+        let has_members = !state.room().is_direct() && !state.rooms.is_empty();
         let members_width = match width {
             MEMBERS_FROM.. if state.show_members && has_members => (width / 6).clamp(14, 24),
             _ => 0,
         };
-        // Where it is too narrow for both, who asks for the members gets them in place of the rooms.
         let status = u16::from(height >= 2);
         let topic = u16::from(height >= TOPIC_FROM);
         let prompt = prompt(state, width);
         let columns = width.saturating_sub(u16::try_from(text::width(&prompt)).unwrap_or(0)).max(1);
         let most = (height / 3).max(1);
-        let rows = state.room().map_or(1, |room| room.editor.view(usize::from(columns), usize::from(most)).rows.len());
+        let rows = state.room().editor.view(usize::from(columns), usize::from(most)).rows.len();
         let input = u16::try_from(rows).unwrap_or(most).clamp(1, most);
         let middle = height.saturating_sub(status + topic + input);
         let left = if rooms_width > 0 { rooms_width + 1 } else { 0 };
         let right = if members_width > 0 { members_width + 1 } else { 0 };
         let y = topic;
-        let below = u16::from(middle >= 3 && state.room().is_some_and(|room| !room.at_end()));
+        let below = u16::from(middle >= 3 && !state.room().at_end());
         let columns = width.saturating_sub(left + right);
         Areas {
             rooms: Area { x: 0, y, width: rooms_width, height: middle },
@@ -76,7 +75,7 @@ impl Areas {
 /// What stands in front of the input line: where it goes to.
 pub(crate) fn prompt(state: &State, width: u16) -> String {
     use super::state::room::Compose;
-    let Some(room) = state.room() else { return "> ".to_owned() };
+    let room = state.room();
     let name = text::fit(&text::harmless(&room.name, false), 16);
     let words = match room.compose {
         Compose::Plain => name,

@@ -27,5 +27,5 @@ mod view;
 mod tests;
 
 pub use run::{Connecting, Outcome, Signal, run};
-pub use settings::{Look, Notify, Rtl, Settings};
+pub use settings::{Emoji, Look, Notify, Rtl, Settings};
 pub use terminal::restore;

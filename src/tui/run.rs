@@ -117,6 +117,9 @@ pub async fn run(
             drawn_at = Instant::now();
             if let Some((key, seen, at_top)) = drawn.shown {
                 todo = state.update(Input::Shown { key, seen, at_top }, now());
+                if state.take_stale() {
+                    terminal.draw(&state)?;
+                }
                 if !todo.is_empty() {
                     continue;
                 }

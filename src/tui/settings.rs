@@ -18,6 +18,8 @@ pub struct Settings {
     pub members: bool,
     /// Who puts right-to-left text in its order.
     pub rtl: Rtl,
+    /// What the terminal makes of emoji that are put together from several characters.
+    pub emoji: Emoji,
     /// Whether the mouse wheel scrolls. The terminal's own selection then needs Shift.
     pub mouse: bool,
 }
@@ -32,6 +34,7 @@ impl Default for Settings {
             notify_text: false,
             members: true,
             rtl: Rtl::Reorder,
+            emoji: Emoji::Full,
             mouse: false,
         }
     }
@@ -71,4 +74,15 @@ pub enum Rtl {
     Reorder,
     /// The terminal does, whatever it is told.
     Terminal,
+}
+
+/// What the terminal makes of emoji that are put together from several characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Emoji {
+    /// It shows them as one.
+    #[default]
+    Full,
+    /// It shows a skin tone as a character of its own, as tmux and screen do, and what stands behind it is off: tones are
+    /// left out.
+    Simple,
 }

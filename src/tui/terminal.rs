@@ -16,6 +16,7 @@ use crossterm::terminal::{
 };
 use crossterm::{execute, queue};
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 
 use super::settings::{Rtl, Settings};
 use super::view::{self, Drawn};
@@ -90,7 +91,9 @@ impl Terminal {
     /// # Errors
     /// What the terminal says.
     pub(crate) fn redraw(&mut self) -> io::Result<()> {
-        self.screen.clear()
+        // Not `clear`, which asks the terminal where the cursor is and waits for an answer.
+        let size = self.screen.size()?;
+        self.screen.resize(Rect::new(0, 0, size.width, size.height))
     }
 
     /// Writes something that is no part of the picture, such as the bell.
@@ -112,8 +115,7 @@ impl Terminal {
         let outcome = stopped();
         self.take()?;
         // The window may have another size by now, and something else on it in any case.
-        self.screen.autoresize()?;
-        self.screen.clear()?;
+        self.redraw()?;
         outcome
     }
 }

@@ -1,6 +1,8 @@
 //! Text on a grid of cells: how wide it is, where it is cut into rows, in which order its characters stand, and what of it
 //! can be shown at all. Pure; linear in the length of the text, whatever the text is.
 
+use std::borrow::Cow;
+
 use unicode_bidi::{BidiInfo, Direction, Level, get_base_direction};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -11,8 +13,9 @@ use crate::model::text::safe;
 /// is longer piles up marks ("zalgo"), and would cover the lines around it.
 const MAX_CLUSTER_CHARS: usize = 16;
 const MAX_CLUSTER_BYTES: usize = 64;
-/// What stands for something that cannot be shown.
-const MARK: &str = "\u{fffd}";
+/// What stands for something that cannot be shown. Not U+FFFD, which some terminals leave out, and all that follows is then a
+/// column off.
+const MARK: &str = "\u{25af}";
 /// What a mark without a letter stands on (Unicode, chapter 7.9).
 const DOTTED_CIRCLE: char = '\u{25cc}';
 /// How many blanks a tab is: columns do not survive what stands in front of a message.
@@ -34,7 +37,7 @@ pub(crate) fn width(text: &str) -> usize {
 /// The text as it may be put on a grid of cells: nothing in it moves the cursor or reorders what is around it, no cluster is
 /// without end, each takes at least a cell. `breaks` lets newlines pass.
 pub(crate) fn harmless(text: &str, breaks: bool) -> String {
-    let mut shown = safe(text, breaks).replace('\t', TAB);
+    let mut shown = safe(text, breaks).replace('\t', TAB).replace('\u{fffd}', MARK);
     // What is dropped may bring together what was apart; that is settled soon.
     for _ in 0..4 {
         let next = clusters_that_show(&shown);
@@ -209,6 +212,18 @@ fn mirrored(cluster: &str) -> String {
         }
     }
     cluster.to_owned()
+}
+
+/// The text without the skin tones of its emoji (UTS 51, ED-11), for terminals that show them apart. It takes as many cells
+/// as before.
+pub(crate) fn without_tones(text: &str) -> Cow<'_, str> {
+    let is_tone = |c: char| matches!(c, '\u{1f3fb}'..='\u{1f3ff}');
+    if !text.contains(is_tone) {
+        return Cow::Borrowed(text);
+    }
+    let whole = |cluster: &str| cluster.chars().next().is_some_and(is_tone);
+    let clusters = text.graphemes(true);
+    clusters.map(|cluster| if whole(cluster) { cluster.to_owned() } else { cluster.replace(is_tone, "") }).collect()
 }
 
 /// The text in at most so many cells, with an ellipsis where something is left out.

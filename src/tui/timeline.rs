@@ -19,6 +19,8 @@ const WIDE: usize = 50;
 const TINY: usize = 30;
 /// The most rows of a quote, a topic or a list of reactions.
 const MAX_QUOTE: usize = 300;
+/// Behind a name there is room for so many cells of text, or the text begins below it.
+const MIN_BEHIND_LEAD: usize = 8;
 /// The most cells of a time: the format is the user's, the screen is everybody's.
 const MAX_CLOCK: usize = 40;
 /// The most rows that one message takes: who wrote more is told to be read elsewhere.
@@ -283,12 +285,9 @@ impl<'r> Timeline<'r> {
                     NoteSort::Told => Role::Told,
                     NoteSort::Wrong => Role::Error,
                 };
-                let body = self.paragraph(&note.text, role, self.body_width());
-                rows.extend(self.block(
-                    note.time,
-                    Author::Sign(if note.sort == NoteSort::Entry { "--" } else { "!" }),
-                    body,
-                ));
+                let author = Author::Sign(if note.sort == NoteSort::Entry { "--" } else { "!" });
+                let body = self.paragraph(&note.text, role, self.lead(note.time, author));
+                rows.extend(self.block(note.time, author, body));
             }
             Entry::Pending(outgoing) => rows.extend(self.pending(outgoing)),
         }
@@ -299,6 +298,17 @@ impl<'r> Timeline<'r> {
     fn message(&self, message: &Message) -> Vec<Row> {
         let called = calls(message, self.canvas.me);
         let own = message.from == self.canvas.me;
+        let author = match message.action {
+            true => Author::Sign("*"),
+            false => {
+                let role = match (called, own) {
+                    (true, _) => Role::Called,
+                    (false, true) => Role::Me,
+                    (false, false) => Role::of_name(&message.from),
+                };
+                Author::Name { name: &message.from, role }
+            }
+        };
         let mut body = Vec::new();
         if let Some(target) = message.reply_to {
             body.push(self.quote(target));
@@ -310,30 +320,30 @@ impl<'r> Timeline<'r> {
         };
         let said = if message.deleted { "(deleted)" } else { message.text.as_str() };
         let said = if message.action { format!("{} {said}", message.from) } else { said.to_owned() };
-        body.extend(self.paragraph(&said, role, self.body_width()));
+        let lead = if body.is_empty() { self.lead(message.time, author) } else { 0 };
+        body.extend(self.paragraph(&said, role, lead));
         if message.edited.is_some() && !message.deleted {
             self.append(&mut body, " (edited)", Role::Line);
         }
         if !message.reactions.is_empty() {
             body.push(self.reactions(&message.reactions));
         }
-        let author = match message.action {
-            true => Author::Sign("*"),
-            false => {
-                Author::Name { name: &message.from, role: if own { Role::Me } else { Role::of_name(&message.from) } }
-            }
-        };
         self.block(message.time, author, body)
     }
 
     fn pending(&self, outgoing: &Outgoing) -> Vec<Row> {
+        let me = self.canvas.me;
+        let author = match outgoing.action {
+            true => Author::Sign("*"),
+            false => Author::Name { name: me, role: Role::Me },
+        };
         let mut body = Vec::new();
         if let Some(target) = outgoing.reply_to {
             body.push(self.quote(target));
         }
-        let me = self.canvas.me;
         let said = if outgoing.action { format!("{me} {}", outgoing.text) } else { outgoing.text.clone() };
-        body.extend(self.paragraph(&said, Role::Pending, self.body_width()));
+        let lead = if body.is_empty() { self.lead(outgoing.time, author) } else { 0 };
+        body.extend(self.paragraph(&said, Role::Pending, lead));
         let stuck = match &outgoing.sending {
             Sending::Waiting { .. } | Sending::UnderWay | Sending::Stored(_) => {
                 self.append(&mut body, " …", Role::Pending);
@@ -345,12 +355,8 @@ impl<'r> Timeline<'r> {
             }
         };
         if let Some(why) = stuck {
-            body.extend(self.paragraph(&why, Role::Error, self.body_width()));
+            body.extend(self.paragraph(&why, Role::Error, 0));
         }
-        let author = match outgoing.action {
-            true => Author::Sign("*"),
-            false => Author::Name { name: me, role: Role::Me },
-        };
         self.block(outgoing.time, author, body)
     }
 
@@ -393,21 +399,46 @@ impl<'r> Timeline<'r> {
         }
     }
 
-    /// A text in rows of some width.
-    fn paragraph(&self, said: &str, role: Role, width: usize) -> Vec<Row> {
+    /// A text in rows. In front of the first one, `lead` cells are taken.
+    fn paragraph(&self, said: &str, role: Role, lead: usize) -> Vec<Row> {
         let said = text::harmless(said, true);
+        let width = self.body_width();
         let mut rows = Vec::new();
-        for line in said.split('\n') {
+        for (number, line) in said.split('\n').enumerate() {
             let rtl = self.canvas.rtl == Rtl::Reorder && text::is_rtl(line);
-            for row in text::wrap(line, width) {
+            let wrapped = match number == 0 && !rtl && lead > 0 && lead + MIN_BEHIND_LEAD <= width {
+                true => wrap_behind(line, lead, width),
+                false => text::wrap(line, width),
+            };
+            for row in wrapped {
                 let row = if self.canvas.rtl == Rtl::Reorder { text::visual(&row, rtl) } else { row };
-                rows.push(Row::of(row, role));
+                rows.push(if role == Role::Called { self.called(&row) } else { Row::of(row, role) });
             }
             if rows.len() > MAX_ROWS {
                 break;
             }
         }
         rows
+    }
+
+    /// A row of a message that calls this user, with the name set off where it stands.
+    fn called(&self, row: &str) -> Row {
+        let folded = row.to_lowercase();
+        let name = format!("@{}", self.canvas.me.to_lowercase());
+        // Where small letters have other lengths, there is nothing to be found by their places.
+        let at = if folded.len() == row.len() { folded.find(&name) } else { None };
+        let parts =
+            at.and_then(|at| Some((row.get(..at)?, row.get(at..at + name.len())?, row.get(at + name.len()..)?)));
+        let mut found = Row::default();
+        match parts {
+            Some((before, name, behind)) => {
+                found.push(before, Role::Plain);
+                found.push(name, Role::Called);
+                found.push(behind, Role::Plain);
+            }
+            None => found.push(row, Role::Plain),
+        }
+        found
     }
 
     fn visual(&self, row: &str) -> String {
@@ -438,13 +469,7 @@ impl<'r> Timeline<'r> {
             }
             return rows;
         }
-        let (name, role) = author.shown((width / 2).max(4));
-        let mut head = Row::default();
-        if width >= TINY {
-            head.push(format!("{} ", self.clock(time)), Role::Time);
-        }
-        let colon = if matches!(author, Author::Name { .. }) { ":" } else { "" };
-        head.push(format!("{name}{colon}"), role);
+        let mut head = self.head(time, author);
         let mut body = body.into_iter().peekable();
         // On the same row where there is room for it.
         if let Some(first) = body.peek()
@@ -461,6 +486,24 @@ impl<'r> Timeline<'r> {
             whole
         }));
         rows
+    }
+
+    /// What stands in front of a message where there are no columns.
+    fn head(&self, time: Time, author: Author<'_>) -> Row {
+        let width = self.canvas.width;
+        let (name, role) = author.shown((width / 2).max(4));
+        let mut head = Row::default();
+        if width >= TINY {
+            head.push(format!("{} ", self.clock(time)), Role::Time);
+        }
+        let colon = if matches!(author, Author::Name { .. }) { ":" } else { "" };
+        head.push(format!("{name}{colon}"), role);
+        head
+    }
+
+    /// How many cells of the first row are taken by that.
+    fn lead(&self, time: Time, author: Author<'_>) -> usize {
+        if self.canvas.width >= WIDE { 0 } else { self.head(time, author).width() }
     }
 
     /// How much of a row is left for what is said.
@@ -520,6 +563,16 @@ pub(crate) fn calls(message: &Message, name: &str) -> bool {
     }
     let folded = name.to_lowercase();
     message.mentions.iter().any(|mention| mention.to_lowercase() == folded) || mentions(&message.text).contains(&folded)
+}
+
+/// The rows of a line whose first row begins behind some cells that are taken.
+fn wrap_behind(line: &str, lead: usize, width: usize) -> Vec<String> {
+    let mut rows = text::wrap(&format!("{}{line}", " ".repeat(lead)), width);
+    if let Some(first) = rows.first_mut() {
+        // It is empty where not even the first word has room.
+        *first = first.get(lead..).unwrap_or_default().to_owned();
+    }
+    rows
 }
 
 /// How wide the column of names is.

@@ -20,6 +20,7 @@ mod levels;
 mod limits;
 mod load;
 mod native;
+mod picture;
 mod plans;
 mod posting;
 mod reading;

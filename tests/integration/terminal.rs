@@ -312,10 +312,10 @@ async fn a_guest_who_finds_the_name_taken_gets_another_unless_it_was_asked_for()
 }
 
 /// A server that answers as a test says.
-struct Harm;
+pub(crate) struct Harm;
 
 impl Harm {
-    async fn start(answer: impl Fn(&Value) -> Option<Vec<Value>> + Send + Sync + 'static) -> SocketAddr {
+    pub(crate) async fn start(answer: impl Fn(&Value) -> Option<Vec<Value>> + Send + Sync + 'static) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let answer = Arc::new(answer);
@@ -371,7 +371,7 @@ async fn search_prints_a_line_for_each_hit_and_goes_on_until_there_are_enough() 
 
 /// What does harm on a terminal: a title, a clipboard, a report, a reset, C1, a bell, a backspace, a line from the
 /// beginning, the other direction, tags.
-const HARM: &str =
+pub(crate) const HARM: &str =
     "x\u{1b}]0;owned\u{7}\u{1b}]52;c;aGk=\u{7}\u{1b}[6n\u{1b}c\u{9b}31m\u{8}\u{8}\r\u{202e}\u{2066}\u{e0041}\u{7f}\0y";
 
 /// How a proper server answers.
@@ -379,7 +379,8 @@ fn polite(request: &Value) -> Vec<Value> {
     answer(request, "fine")
 }
 
-fn answer(request: &Value, word: &str) -> Vec<Value> {
+/// The same, with these words wherever a server puts words.
+pub(crate) fn answer(request: &Value, word: &str) -> Vec<Value> {
     let mut answer = json!({"response": request["request"], "id": request["id"]});
     let time = "2026-01-31T12:00:00.000Z";
     let message = json!({"event": "message", "room": "lobby", "seq": 1, "from": word, "time": time, "text": word});

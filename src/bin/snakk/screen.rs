@@ -15,6 +15,9 @@ use crate::failure::Failure;
 use crate::login;
 use crate::show::plain;
 
+/// The exit code of a defect, which is that of every Rust program.
+const CRASHED: i32 = 101;
+
 /// Whether there is a terminal that can show it, and nobody asked for something else.
 pub(crate) fn is_wanted(connection: &Connection) -> bool {
     let can = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
@@ -25,11 +28,13 @@ pub(crate) fn is_wanted(connection: &Connection) -> bool {
 pub(crate) async fn run(connection: &Connection, room: &str) -> Result<(), Failure> {
     let client = login::connect(connection).await?;
     let signals = catch().map_err(|error| Failure::new(Failure::REFUSED, format!("cannot catch signals: {error}")))?;
-    // What a panic says is written to the screen that the user has behind it, not to ours.
+    // What a panic says is written to the screen that the user has behind ours. On whichever thread it is: a defect ends
+    // the program, instead of leaving a screen that half works.
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         tui::restore();
         report(panic);
+        std::process::exit(CRASHED);
     }));
     let connect = || -> Connecting { Box::pin(async { Err(snakk::client::ClientError::Closed) }) };
     let settings = Settings::default();
@@ -44,6 +49,9 @@ pub(crate) async fn run(connection: &Connection, room: &str) -> Result<(), Failu
 /// Catches the signals from here on, and hands them on.
 fn catch() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT])?;
+    // So that a test can see what a defect leaves behind.
+    #[cfg(debug_assertions)]
+    signals.add_signal(signal_hook::consts::SIGUSR2)?;
     // Each signal is pending at most once, so the queue needs no bound of its own.
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -52,6 +60,8 @@ fn catch() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
                 SIGTSTP => Signal::Suspend,
                 // Whatever was there meanwhile is still on the terminal.
                 SIGCONT => Signal::Redraw,
+                #[cfg(debug_assertions)]
+                signal_hook::consts::SIGUSR2 => panic!("a defect, on demand"),
                 _ => Signal::Quit,
             };
             if sender.send(signal).is_err() {

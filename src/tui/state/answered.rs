@@ -47,7 +47,7 @@ impl State {
                 }
             }
             Answer::Posted { id, posted } => self.posted(id, posted),
-            Answer::Lag(lag) => self.lag = lag,
+            Answer::Lag(lag) => (self.lag, self.pinged) = (lag, None),
             Answer::Done(deed, done) => self.done(deed, done),
             Answer::Rooms(Err(trouble)) | Answer::Found { found: Err(trouble), .. } => self.error(trouble.text),
             // The next look asks again.
@@ -130,6 +130,12 @@ impl State {
             Some(Code::NoSuchRoom) => format!(" (/create {name} makes one)"),
             _ => String::new(),
         };
+        if let Some(room) = self.by_name(name).filter(|room| room.standing == Standing::Joining) {
+            if trouble.code.is_some() {
+                room.standing = Standing::Closed(format!("{}{hint}", trouble.text));
+            }
+            // What was lost on the way is asked again.
+        }
         self.error(format!("{name}: {}{hint}", trouble.text));
     }
 
@@ -142,8 +148,9 @@ impl State {
             let previous = self.previous;
             let next = self.rooms.iter().find(|room| room.key == previous);
             let next = next.or_else(|| self.rooms.get(at)).or_else(|| self.rooms.last()).map(|room| room.key);
-            if let Some(next) = next {
-                self.go(next);
+            match next {
+                Some(next) => self.go(next),
+                None => self.current = RoomKey::HALL,
             }
         }
     }
@@ -208,12 +215,11 @@ impl State {
     /// Has a message of the room in the middle of the screen, and selected.
     pub(super) fn look_at_message(&mut self, key: RoomKey, seq: Seq) {
         self.go(key);
-        let Some((timeline, height)) = self.past() else { return };
+        let (timeline, height) = self.past();
         let scroll = timeline.around(Key::entry(seq), height);
-        if let Some(room) = self.room_mut() {
-            room.scroll = scroll;
-            room.selected = Some(seq).filter(|seq| room.shown().log.get(*seq).is_some());
-        }
+        let room = self.room_mut();
+        room.scroll = scroll;
+        room.selected = Some(seq).filter(|seq| room.shown().log.get(*seq).is_some());
     }
 
     fn posted(&mut self, id: u64, posted: Result<Posted, Failure>) {

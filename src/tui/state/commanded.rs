@@ -2,7 +2,7 @@
 
 use super::chunk::NoteSort;
 use super::picker::{Choice, Pick, Picker};
-use super::room::{Compose, Standing};
+use super::room::{Compose, RoomKey, Standing};
 use super::{Connection, Effect, Overlay, State};
 use crate::client::{Draft, RoomSettings};
 use crate::model::Seq;
@@ -35,13 +35,13 @@ impl State {
             self.error("there is no connection; only messages wait for it");
             return;
         }
-        let room = self.room().map(|room| room.name.clone()).unwrap_or_default();
+        let room = self.room().name.clone();
         match command {
             Command::Join(name) => self.join(&name),
             Command::Leave => self.leave(),
             Command::Message { user, text } => self.message(&user, text),
             Command::Topic(None) => {
-                let topic = self.room().map(|room| room.topic.clone()).unwrap_or_default();
+                let topic = self.room().topic.clone();
                 let words = if topic.is_empty() { "there is no topic".to_owned() } else { format!("topic: {topic}") };
                 self.tell(NoteSort::Told, words);
             }
@@ -94,7 +94,7 @@ impl State {
 
     /// The message that a command is about: the selected one, the one that is answered, or the newest.
     fn target(&self) -> Option<Seq> {
-        let room = self.room()?;
+        let room = self.room();
         let answered = match room.compose {
             Compose::Reply(seq) => Some(seq),
             _ => None,
@@ -104,7 +104,7 @@ impl State {
 
     fn reply(&mut self, text: String) {
         let (now, target) = (self.now, self.target());
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         room.compose = Compose::Plain;
         room.selected = None;
         room.go_to_end();
@@ -113,8 +113,12 @@ impl State {
     }
 
     fn leave(&mut self) {
-        let Some(room) = self.room() else { return };
+        let room = self.room();
         let (key, name) = (room.key, room.name.clone());
+        if key == RoomKey::HALL {
+            self.error("you are in no room");
+            return;
+        }
         self.ask(Ask::Leave { key, room: name });
     }
 
@@ -164,9 +168,8 @@ impl State {
             self.say("there is nothing that was not sent here");
         }
         // They can be had back with Ctrl-Up.
-        if let Some(room) = self.room_mut() {
-            texts.iter().for_each(|text| room.history.push(text));
-        }
+        let room = self.room_mut();
+        texts.iter().for_each(|text| room.history.push(text));
     }
 
     /// The keys and commands, or one command.

@@ -26,7 +26,7 @@ use super::ask::{Answer, Ask, Deed};
 use super::layout::Areas;
 use super::settings::Settings;
 use super::timeline::{Canvas, Timeline, calls};
-use crate::client::{Event, LoggedIn};
+use crate::client::{Event, LoggedIn, Start};
 use crate::model::{Anchor, Seq, Time};
 
 /// How many messages a page of history has.
@@ -143,8 +143,9 @@ pub(crate) struct State {
     /// What the server calls itself.
     pub(crate) server: String,
     pub(crate) connection: Connection,
-    pub(crate) lag: Option<Duration>,
+    lag: Option<Duration>,
     pub(crate) rooms: Vec<Room>,
+    hall: Room,
     pub(crate) current: RoomKey,
     pub(crate) outbox: Outbox,
     pub(crate) overlay: Option<Overlay>,
@@ -164,10 +165,14 @@ pub(crate) struct State {
     read_due: BTreeMap<RoomKey, Seq>,
     read_at: Time,
     ping_at: Time,
+    /// When the question was asked that is not answered yet.
+    pinged: Option<Time>,
     follow_at: Time,
     names_at: Time,
     ring_at: Time,
     effects: Vec<Effect>,
+    /// What the last frame has shown is not true any more, because it was shown.
+    stale: bool,
 }
 
 impl State {
@@ -183,7 +188,8 @@ impl State {
             connection: Connection::Online,
             lag: None,
             rooms: Vec::new(),
-            current: RoomKey(0),
+            hall: Room::hall(),
+            current: RoomKey::HALL,
             outbox: Outbox::new(prefix),
             overlay: None,
             flash: None,
@@ -193,7 +199,7 @@ impl State {
             now: Time::default(),
             away: false,
             typing: typed::Typing::default(),
-            previous: RoomKey(0),
+            previous: RoomKey::HALL,
             last_key: 0,
             max_text_bytes: usize::MAX,
             wanted,
@@ -201,10 +207,12 @@ impl State {
             read_due: BTreeMap::new(),
             read_at: Time::default(),
             ping_at: Time::default(),
+            pinged: None,
             follow_at: Time::default(),
             names_at: Time::default(),
             ring_at: Time::default(),
             effects: Vec::new(),
+            stale: false,
         }
     }
 
@@ -238,23 +246,32 @@ impl State {
         std::mem::take(&mut self.effects)
     }
 
+    /// Whether the last frame is to be drawn again at once: what it counted as unread was read on it.
+    pub(crate) fn take_stale(&mut self) -> bool {
+        std::mem::take(&mut self.stale)
+    }
+
     /// When something is to be done though nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Time> {
         let mut wakes = Vec::new();
         match &self.connection {
             Connection::Online => {
-                wakes.push(self.ping_at);
+                wakes.push(match self.pinged {
+                    None => self.ping_at,
+                    // The lag is shown as it grows.
+                    Some(asked) => Time(asked.0 + (self.now.0.saturating_sub(asked.0) / 1000 + 1) * 1000),
+                });
                 wakes.extend(self.outbox.next_due());
                 if !self.read_due.is_empty() {
                     wakes.push(self.read_at);
                 }
-                if self.rooms.iter().any(|room| room.standing == Standing::Wanted) {
+                if self.rooms.iter().any(|room| matches!(room.standing, Standing::Wanted | Standing::Joining)) {
                     wakes.push(self.follow_at);
                 }
                 if self.wants_names() {
                     wakes.push(self.names_at);
                 }
-                wakes.extend(self.room().map(|room| room.load_at).filter(|at| *at > self.now));
+                wakes.extend(Some(self.room().load_at).filter(|at| *at > self.now));
             }
             // The countdown.
             Connection::Lost { retry_at, .. } if *retry_at > self.now => {
@@ -262,19 +279,19 @@ impl State {
             }
             Connection::Lost { .. } | Connection::Ended { .. } => {}
         }
-        wakes.extend(self.room().and_then(|room| room.typing_ends(self.now)));
+        wakes.extend(self.room().typing_ends(self.now));
         wakes.extend(self.flash.as_ref().map(|flash| flash.until));
         wakes.into_iter().min()
     }
 
-    /// The room that one is in.
-    pub(crate) fn room(&self) -> Option<&Room> {
-        self.rooms.iter().find(|room| room.key == self.current)
+    /// The room that one is in, or the hall in front of all rooms.
+    pub(crate) fn room(&self) -> &Room {
+        self.rooms.iter().find(|room| room.key == self.current).unwrap_or(&self.hall)
     }
 
-    pub(crate) fn room_mut(&mut self) -> Option<&mut Room> {
+    pub(crate) fn room_mut(&mut self) -> &mut Room {
         let current = self.current;
-        self.by_key(current)
+        self.rooms.iter_mut().find(|room| room.key == current).unwrap_or(&mut self.hall)
     }
 
     fn by_key(&mut self, key: RoomKey) -> Option<&mut Room> {
@@ -286,18 +303,18 @@ impl State {
     }
 
     /// The current room with what is needed to lay it out.
-    pub(crate) fn timeline(&self) -> Option<(Timeline<'_>, usize)> {
-        let room = self.room()?;
+    pub(crate) fn timeline(&self) -> (Timeline<'_>, usize) {
+        let room = self.room();
         let areas = Areas::of(self);
         let newest = room.live.newest().map_or(Seq::ZERO, |key| key.seq);
         let timeline = Timeline::new(room, self.outbox.shown(room.key, newest), self.canvas(areas.messages.width));
-        Some((timeline, usize::from(areas.messages.height)))
+        (timeline, usize::from(areas.messages.height))
     }
 
     /// The same, for looking into the past: then there is a row less for the messages.
-    fn past(&self) -> Option<(Timeline<'_>, usize)> {
-        let is_at_end = self.room().is_some_and(Room::at_end);
-        self.timeline().map(|(timeline, height)| (timeline, if is_at_end && height >= 3 { height - 1 } else { height }))
+    fn past(&self) -> (Timeline<'_>, usize) {
+        let (timeline, height) = self.timeline();
+        (timeline, if self.room().at_end() && height >= 3 { height - 1 } else { height })
     }
 
     fn canvas(&self, width: u16) -> Canvas<'_> {
@@ -308,6 +325,12 @@ impl State {
             time_format: &self.settings.time_format,
             rtl: self.settings.rtl,
         }
+    }
+
+    /// How slow the server is: as it was last, or as it is, where it owes an answer for longer.
+    pub(crate) fn lag(&self) -> Option<Duration> {
+        let owed = self.pinged.and_then(|asked| u64::try_from(self.now.0.saturating_sub(asked.0)).ok());
+        self.lag.max(owed.map(Duration::from_millis))
     }
 
     /// Whether what is drawn now is seen by somebody.
@@ -344,18 +367,18 @@ impl State {
         if again {
             return;
         }
-        let wanted = self.wanted.take();
-        match wanted.as_deref().and_then(|name| self.by_name(name)).map(|room| room.key) {
-            Some(key) => self.go(key),
-            None => {
-                if let Some(room) = self.rooms.first() {
-                    let key = room.key;
-                    self.go(key);
-                }
-                if let Some(name) = wanted {
-                    self.join(&name);
-                }
+        let first = self.rooms.first().map(|room| room.key);
+        let wanted = self.wanted.take().and_then(|name| {
+            let is_new = self.by_name(&name).is_none();
+            let key = self.open(&name)?;
+            if let Some(room) = self.by_key(key).filter(|_| is_new) {
+                // One can type already; it is sent when we are in.
+                room.standing = Standing::Joining;
             }
+            Some(key)
+        });
+        if let Some(key) = wanted.or(first) {
+            self.go(key);
         }
         if !motd.is_empty() {
             self.tell(NoteSort::Told, motd.to_owned());
@@ -401,9 +424,13 @@ impl State {
                 self.previous = current;
             }
         }
+        let early = if self.current == RoomKey::HALL { self.hall.editor.take() } else { String::new() };
         self.current = key;
         self.typing.reset();
         let Some(room) = self.by_key(key) else { return };
+        if !early.is_empty() && room.editor.is_empty() {
+            room.editor.set(&early);
+        }
         if room.unread > 0 && room.marker.is_none() {
             room.marker = Some(room.read);
         }
@@ -415,7 +442,7 @@ impl State {
     /// Asks for the newest messages of the room that one is in, where they are not there yet.
     fn load(&mut self) {
         let (now, online) = (self.now, self.connection == Connection::Online);
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         if online && room.is_open() && !room.loaded && !room.loading && room.back.is_none() && room.load_at <= now {
             room.loading = true;
             let (key, room) = (room.key, room.name.clone());
@@ -425,13 +452,11 @@ impl State {
 
     /// Joins a room by its name, or goes to it.
     fn join(&mut self, name: &str) {
-        let known = self
-            .by_name(name)
-            .map(|room| (room.key, matches!(room.standing, Standing::Followed | Standing::Wanted | Standing::Unborn)));
+        let known = self.by_name(name).map(|room| (room.key, !matches!(room.standing, Standing::Closed(_))));
         match known {
             Some((key, true)) => self.go(key),
             _ if self.connection != Connection::Online => self.error("there is no connection; join when it is back"),
-            _ => self.ask(Ask::Join { room: name.to_owned(), start: crate::client::Start::Now }),
+            _ => self.ask(Ask::Join { room: name.to_owned(), start: Start::Now }),
         }
     }
 
@@ -442,6 +467,7 @@ impl State {
         let Some(room) = self.by_key(key) else { return };
         if let Some(seen) = seen.filter(|seen| looking && *seen > room.read && room.is_open()) {
             room.read = seen;
+            let before = (room.unread, room.mentions);
             let known = !room.live.more_before || room.live.first_message().is_some_and(|first| first <= seen);
             if known {
                 let behind = (std::ops::Bound::Excluded(seen), std::ops::Bound::Unbounded);
@@ -456,6 +482,8 @@ impl State {
             if room.unread == 0 {
                 room.unread_since = None;
             }
+            let is_stale = before != (room.unread, room.mentions);
+            self.stale |= is_stale;
             self.read_due.insert(key, seen);
         }
         let Some(room) = self.by_key(key) else { return };
@@ -473,7 +501,7 @@ impl State {
     /// The end of a stretch in the past was reached: what follows is fetched.
     fn load_newer(&mut self) {
         let online = self.connection == Connection::Online;
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         if let Some(back) = room.back.as_ref().filter(|back| online && back.more_after && !room.loading)
             && let Some(last) = back.last_message()
         {
@@ -485,10 +513,8 @@ impl State {
 
     fn focus(&mut self, focused: bool) {
         self.focused = focused;
-        if let Some(room) = self.room_mut()
-            && !focused
-            && room.unread == 0
-        {
+        let room = self.room_mut();
+        if !focused && room.unread == 0 {
             // What comes from now on is what is new when somebody looks again.
             room.marker = None;
         }
@@ -496,15 +522,15 @@ impl State {
 
     /// Goes up (negative) or down by some rows.
     fn scroll(&mut self, rows: i32) {
-        let Some((timeline, height)) = self.past() else { return };
-        let Some(scroll) = self.room().map(|room| room.scroll) else { return };
+        let (timeline, height) = self.past();
+        let scroll = self.room().scroll;
         let by = usize::try_from(rows.unsigned_abs()).unwrap_or(usize::MAX);
         let scroll = if rows < 0 { timeline.up(scroll, height, by).0 } else { timeline.down(scroll, by) };
         self.look_at(scroll);
     }
 
     fn look_at(&mut self, scroll: Scroll) {
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         room.scroll = scroll;
         if scroll == Scroll::Bottom && room.back.is_some() {
             if room.back.as_ref().is_some_and(|back| back.more_after) {
@@ -524,8 +550,9 @@ impl State {
         if self.connection == Connection::Online {
             self.send_due();
             self.follow_due();
-            if self.ping_at <= self.now {
+            if self.ping_at <= self.now && self.pinged.is_none() {
                 self.ping_at = Time(self.now.0 + PING_EVERY_MS);
+                self.pinged = Some(self.now);
                 self.ask(Ask::Ping);
             }
             if !self.read_due.is_empty() && self.read_at <= self.now {
@@ -538,19 +565,23 @@ impl State {
             }
             if self.wants_names() && self.names_at <= self.now {
                 self.names_at = Time(self.now.0 + NAMES_EVERY_MS);
-                if let Some(room) = self.room_mut() {
-                    room.members.asked = true;
-                    room.members.stale = false;
-                    let (key, room) = (room.key, room.name.clone());
-                    self.ask(Ask::Names { key, room });
-                }
+                let room = self.room_mut();
+                (room.members.asked, room.members.stale) = (true, false);
+                let (key, room) = (room.key, room.name.clone());
+                self.ask(Ask::Names { key, room });
             }
         }
         self.bound();
     }
 
     fn send_due(&mut self) {
-        for (id, key, mut draft) in self.outbox.due(self.now) {
+        let rooms = &self.rooms;
+        let is_open = |key| {
+            let room = rooms.iter().find(|room| room.key == key);
+            // The first message of a conversation is what makes it.
+            room.is_some_and(|room| matches!(room.standing, Standing::Followed | Standing::Unborn))
+        };
+        for (id, key, mut draft) in self.outbox.due(self.now, is_open) {
             if let Some(room) = self.by_key(key) {
                 draft.room.clone_from(&room.name);
                 self.ask(Ask::Post { id, draft });
@@ -568,8 +599,13 @@ impl State {
             .filter(|room| room.standing == Standing::Wanted)
             .map(|room| (room.name.clone(), room.head, room.epoch.clone()))
             .collect();
-        if !wanted.is_empty() {
+        let joining: Vec<String> =
+            self.rooms.iter().filter(|room| room.standing == Standing::Joining).map(|room| room.name.clone()).collect();
+        if !wanted.is_empty() || !joining.is_empty() {
             self.follow_at = Time(self.now.0 + AGAIN_MS);
+            for room in joining {
+                self.ask(Ask::Join { room, start: Start::Now });
+            }
             for some in wanted.chunks(200) {
                 self.ask(Ask::Follow(some.to_vec()));
             }
@@ -577,17 +613,14 @@ impl State {
     }
 
     fn wants_names(&self) -> bool {
-        self.room().is_some_and(|room| {
-            room.standing == Standing::Followed && !room.is_direct() && (!room.members.asked || room.members.stale)
-        })
+        let room = self.room();
+        room.standing == Standing::Followed && !room.is_direct() && (!room.members.asked || room.members.stale)
     }
 
     /// Keeps memory bounded, whatever the server sends.
     fn bound(&mut self) {
         let current = self.current;
-        if let Some(room) = self.room_mut() {
-            room.trim(true);
-        }
+        self.room_mut().trim(true);
         let bytes: usize = self.rooms.iter().map(Room::bytes).sum();
         if bytes <= MAX_BYTES {
             return;
@@ -600,10 +633,9 @@ impl State {
                 return;
             }
         }
-        if let Some(room) = self.room_mut() {
-            room.go_to_end();
-            room.shrink(200);
-        }
+        let room = self.room_mut();
+        room.go_to_end();
+        room.shrink(200);
     }
 
     fn ask(&mut self, ask: Ask) {
@@ -627,11 +659,7 @@ impl State {
     /// Adds a line to the room that one is in.
     fn tell(&mut self, sort: NoteSort, text: String) {
         let now = self.now;
-        match self.room_mut() {
-            Some(room) => room.tell(now, sort, text),
-            None if sort == NoteSort::Wrong => self.error(text),
-            None => self.say(text),
-        }
+        self.room_mut().tell(now, sort, text);
     }
 
     /// What was typed and is not acknowledged: room and text.

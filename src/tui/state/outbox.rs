@@ -101,9 +101,9 @@ impl Outbox {
         self.waiting.iter().filter(|outgoing| !matches!(outgoing.sending, Sending::Stored(_))).count()
     }
 
-    /// Which messages are to be sent now, each with its nonce: of each room the first that waits, where none is on its
+    /// Which messages are to be sent now, each with its nonce: of each open room the first that waits, where none is on its
     /// way and its time has come.
-    pub(crate) fn due(&mut self, now: Time) -> Vec<(u64, RoomKey, Draft)> {
+    pub(crate) fn due(&mut self, now: Time, is_open: impl Fn(RoomKey) -> bool) -> Vec<(u64, RoomKey, Draft)> {
         let guest = self.guest;
         for outgoing in &mut self.waiting {
             let other = outgoing.tried_as.is_some_and(|tried| tried != guest);
@@ -118,7 +118,7 @@ impl Outbox {
                 Sending::UnderWay => busy.push(outgoing.room),
                 Sending::Waiting { until } if !busy.contains(&outgoing.room) => {
                     busy.push(outgoing.room);
-                    if until <= now {
+                    if until <= now && is_open(outgoing.room) {
                         outgoing.sending = Sending::UnderWay;
                         outgoing.tried_as = Some(guest);
                         let draft = Draft {
@@ -185,7 +185,7 @@ impl Outbox {
         });
     }
 
-    /// Sends again what was refused or is unsure in a room, under a new nonce where the old one is settled. Says how many.
+    /// Sends again what was refused or is unsure in a room, under the same nonce. Says how many.
     pub(crate) fn retry(&mut self, room: RoomKey, now: Time) -> usize {
         let mut count = 0;
         for outgoing in self.waiting.iter_mut().filter(|outgoing| outgoing.room == room) {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     fn due(outbox: &mut Outbox, now: Time) -> Vec<(String, String)> {
-        let due = outbox.due(now);
+        let due = outbox.due(now, |_| true);
         due.into_iter().map(|(_, _, draft)| (draft.text, draft.nonce.unwrap_or_default())).collect()
     }
 

@@ -10,6 +10,11 @@ use crate::tui::editor::{Editor, History};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RoomKey(pub(crate) u32);
 
+impl RoomKey {
+    /// No room at all.
+    pub(crate) const HALL: RoomKey = RoomKey(0);
+}
+
 /// How many messages of a room are kept while one looks at its end, and how many where one looks elsewhere.
 const KEPT: usize = 2000;
 const KEPT_ELSEWHERE: usize = 500;
@@ -48,8 +53,10 @@ pub(crate) enum Compose {
 pub(crate) enum Standing {
     /// Its events come.
     Followed,
-    /// It was asked for, or will be when there is a connection.
+    /// Its events are asked for, or will be when there is a connection.
     Wanted,
+    /// We are not in it yet; it was named at the start.
+    Joining,
     /// A direct conversation in which nothing was said yet: it begins with the first message.
     Unborn,
     /// It is not open to us (any more); the sentence says why.
@@ -135,6 +142,12 @@ impl Room {
         }
     }
 
+    /// Where one is while one is in no room, and can type all the same.
+    pub(crate) fn hall() -> Room {
+        let why = "you are in no room: /rooms lists them, /join ROOM comes in".to_owned();
+        Room { standing: Standing::Closed(why), ..Room::new(RoomKey::HALL, "") }
+    }
+
     /// A room that the login listed.
     pub(crate) fn of(key: RoomKey, membership: &Membership) -> Room {
         let mut room = Room::new(key, &membership.room);
@@ -162,7 +175,7 @@ impl Room {
 
     /// Whether there is something to ask the server about it.
     pub(crate) fn is_open(&self) -> bool {
-        !matches!(self.standing, Standing::Unborn | Standing::Closed(_))
+        matches!(self.standing, Standing::Followed | Standing::Wanted)
     }
 
     /// The stretch that is looked at.

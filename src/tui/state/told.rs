@@ -53,11 +53,11 @@ impl State {
                 let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
                 let retry_at = Time(self.now.0.saturating_add(wait));
                 self.connection = Connection::Lost { reason: reason.clone(), retry_at };
-                self.lag = None;
+                (self.lag, self.pinged) = (None, None);
             }
             Event::Disconnected { reason, retry_in: None } => {
                 self.connection = Connection::Ended { reason: reason.clone() };
-                self.lag = None;
+                (self.lag, self.pinged) = (None, None);
             }
             Event::Connected { new_guest } => self.connected(*new_guest),
             Event::Resumed(rooms) => rooms.iter().for_each(|resumed| self.resumed(resumed)),
@@ -214,8 +214,9 @@ impl State {
         let by = invited.from.as_deref().unwrap_or("somebody");
         let text = format!("{by} asks you into {room}; /join {room}", room = invited.room);
         self.tell(NoteSort::Told, text);
-        let title = "snakk: an invitation".to_owned();
-        self.ring_with(title, format!("<{by}> asks you into {}", invited.room));
+        if !self.focused {
+            self.ring_with("snakk: an invitation".to_owned(), format!("<{by}> asks you into {}", invited.room));
+        }
     }
 
     fn removed(&mut self, removed: &Removed) {

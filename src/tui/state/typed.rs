@@ -4,7 +4,7 @@ use crossterm::event::KeyEvent;
 
 use super::chunk::Key;
 use super::picker::{Choice, Pick, Picker};
-use super::room::{Compose, Room, Standing};
+use super::room::{Compose, Room, RoomKey, Standing};
 use super::{Connection, Effect, Overlay, Question, State};
 use crate::client::Draft;
 use crate::model::{Anchor, Seq};
@@ -12,6 +12,7 @@ use crate::tui::ask::{Ask, Deed};
 use crate::tui::complete::{Completion, Words};
 use crate::tui::emoji;
 use crate::tui::keys::{self, Action, Place};
+use crate::tui::layout::MEMBERS_FROM;
 use crate::tui::slash::{self, Line};
 
 /// More lines or bytes than this at once are sent only after a question: most of them were pasted into the wrong window.
@@ -52,7 +53,7 @@ impl State {
         match &self.overlay {
             Some(Overlay::Picker(_)) => Place::Picking,
             Some(Overlay::Question(_)) => Place::Asked,
-            None if self.room().is_some_and(|room| room.selected.is_some()) => Place::Selecting,
+            None if self.room().selected.is_some() => Place::Selecting,
             None => Place::Typing,
         }
     }
@@ -91,7 +92,7 @@ impl State {
             self.search_history(false);
             return;
         }
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         room.selected = None;
         room.editor.insert(c);
         self.tell_typing();
@@ -111,7 +112,7 @@ impl State {
             None => {}
         }
         self.typing.reset();
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         room.selected = None;
         room.editor.paste(text);
         let lines = room.editor.text().lines().count();
@@ -124,7 +125,7 @@ impl State {
     /// Tells the others that one is typing, now and then.
     fn tell_typing(&mut self) {
         let (now, online) = (self.now, self.connection == Connection::Online);
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         let is_said = !room.editor.text().starts_with('/') && !matches!(room.compose, Compose::React(_));
         let is_due = now.0.saturating_sub(room.typed_at.0) >= TYPING_EVERY_MS || now < room.typed_at;
         if online && is_said && is_due && room.standing == Standing::Followed {
@@ -150,10 +151,9 @@ impl State {
                 }
                 Action::Cancel | Action::Clear => {
                     self.typing.search = None;
-                    if let Some(room) = self.room_mut() {
-                        room.editor.set("");
-                        room.history.reset();
-                    }
+                    let room = self.room_mut();
+                    room.editor.set("");
+                    room.history.reset();
                     return;
                 }
                 // The line that was found is what is typed now.
@@ -175,20 +175,17 @@ impl State {
             Action::Cancel => self.cancel(),
             Action::Clear => self.clear(),
             Action::PageUp | Action::PageDown => {
-                let height = self.past().map_or(1, |(_, height)| height);
+                let height = self.past().1;
                 let rows = i32::try_from(height.saturating_sub(1).max(1)).unwrap_or(i32::MAX);
                 self.scroll(if action == Action::PageUp { -rows } else { rows });
             }
             Action::Top => {
-                if let Some((timeline, height)) = self.past() {
-                    let top = timeline.top(height);
-                    self.look_at(top);
-                }
+                let (timeline, height) = self.past();
+                let top = timeline.top(height);
+                self.look_at(top);
             }
             Action::Bottom => {
-                if let Some(room) = self.room_mut() {
-                    room.go_to_end();
-                }
+                self.room_mut().go_to_end();
             }
             Action::FirstUnread => self.first_unread(),
             Action::NextRoom => self.step(1),
@@ -207,14 +204,10 @@ impl State {
             Action::Switcher => self.switcher(),
             Action::Members => self.toggle_members(),
             Action::Find => {
-                if let Some(room) = self.room_mut() {
-                    if !room.editor.is_empty() {
-                        let line = room.editor.take();
-                        room.history.push(&line);
-                    }
-                    room.compose = Compose::Plain;
-                    room.editor.set("/search ");
-                }
+                let room = self.room_mut();
+                keep_draft(room);
+                room.compose = Compose::Plain;
+                room.editor.set("/search ");
             }
             Action::Select => self.select(-1),
             Action::SelectNewer => self.select(1),
@@ -228,9 +221,7 @@ impl State {
             Action::Quit => self.quit(),
             Action::Yes | Action::No => {}
             edit => {
-                if let Some(room) = self.room_mut() {
-                    edit_line(room, edit);
-                }
+                edit_line(self.room_mut(), edit);
             }
         }
     }
@@ -239,27 +230,24 @@ impl State {
         if let Some(completion) = &mut self.typing.completion {
             if forward { completion.forward() } else { completion.backward() }
         } else {
-            let Some(room) = self.room() else { return };
+            let room = self.room();
             let words = self.words();
             self.typing.completion = Completion::begin(room.editor.text(), room.editor.cursor(), &words);
         }
         let Some(completion) = &self.typing.completion else { return };
         let (text, cursor) = (completion.text().to_owned(), completion.cursor());
-        if let Some(room) = self.room_mut() {
-            room.editor.replace(&text, cursor);
-        }
+        self.room_mut().editor.replace(&text, cursor);
     }
 
     /// What there is to complete, here and now.
     fn words(&self) -> Words {
         let mut nicks: Vec<String> = Vec::new();
-        if let Some(room) = self.room() {
-            let other = room.name.strip_prefix('@').map(str::to_owned);
-            let names = room.speakers().iter().cloned().chain(other).chain(room.members.names().map(str::to_owned));
-            for name in names {
-                if name != self.me && !nicks.contains(&name) {
-                    nicks.push(name);
-                }
+        let room = self.room();
+        let other = room.name.strip_prefix('@').map(str::to_owned);
+        let names = room.speakers().iter().cloned().chain(other).chain(room.members.names().map(str::to_owned));
+        for name in names {
+            if name != self.me && !nicks.contains(&name) {
+                nicks.push(name);
             }
         }
         let rooms = self.rooms.iter().map(|room| room.name.clone()).collect();
@@ -268,7 +256,7 @@ impl State {
     }
 
     fn up(&mut self) {
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         // An edit that was not begun yet is left by going on.
         let is_untouched = match room.compose {
             Compose::Edit(seq) => room.live.log.get(seq).is_some_and(|message| message.text == room.editor.text()),
@@ -286,14 +274,14 @@ impl State {
     }
 
     fn down(&mut self) {
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         if !room.editor.down() {
             self.newer();
         }
     }
 
     fn older(&mut self) {
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         let current = room.editor.text().to_owned();
         if let Some(line) = room.history.previous(&current).map(str::to_owned) {
             room.editor.set(&line);
@@ -301,7 +289,7 @@ impl State {
     }
 
     fn newer(&mut self) {
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         if let Some(line) = room.history.next().map(str::to_owned) {
             room.editor.set(&line);
         }
@@ -309,7 +297,7 @@ impl State {
 
     fn search_history(&mut self, further: bool) {
         let needle = self.typing.search.clone().unwrap_or_default();
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         if let Some(line) = room.history.search_backward(&needle, further).map(str::to_owned) {
             room.editor.set(&line);
         }
@@ -318,7 +306,7 @@ impl State {
     /// Another text for the last message that one wrote here.
     fn edit_last(&mut self) {
         let me = self.me.clone();
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         let last = room.live.log.messages().rev().take(500).find(|message| message.from == me && !message.deleted);
         match last.map(|message| (message.seq, message.text.clone())) {
             Some((seq, text)) => {
@@ -331,7 +319,7 @@ impl State {
 
     fn edit_selected(&mut self) {
         let me = self.me.clone();
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         let Some(message) = room.selected.and_then(|seq| room.shown().log.get(seq)) else { return };
         if message.from != me || message.deleted {
             self.error("only your own messages can be edited");
@@ -345,7 +333,7 @@ impl State {
     }
 
     fn compose_for(&mut self, compose: impl Fn(Seq) -> Compose) {
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         let Some(seq) = room.selected.take() else { return };
         room.compose = compose(seq);
         if matches!(room.compose, Compose::React(_)) {
@@ -357,7 +345,7 @@ impl State {
     /// Takes a message back, after a question.
     pub(super) fn delete_selected(&mut self, reason: Option<String>) {
         let me = self.me.clone();
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         let own = room.live.log.messages().rev().find(|message| message.from == me && !message.deleted);
         let Some(target) = room.selected.or_else(|| own.map(|message| message.seq)) else {
             self.error("there is nothing of yours to delete");
@@ -378,8 +366,8 @@ impl State {
 
     /// Selects the message above (-1) or below (1), or the last one on the screen.
     fn select(&mut self, by: i32) {
-        let Some((timeline, height)) = self.past() else { return };
-        let Some(room) = self.room() else { return };
+        let (timeline, height) = self.past();
+        let room = self.room();
         let chunk = room.shown();
         let next = match room.selected {
             Some(seq) if by < 0 => chunk.log.range(..seq).next_back().map(|message| message.seq).or(Some(seq)),
@@ -396,16 +384,14 @@ impl State {
             true => room.scroll,
             false => timeline.around(Key::entry(seq), height),
         });
-        if let Some(room) = self.room_mut() {
-            room.selected = next;
-        }
+        self.room_mut().selected = next;
         if let Some(scroll) = scroll {
             self.look_at(scroll);
         }
     }
 
     fn cancel(&mut self) {
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         if room.selected.take().is_some() {
             return;
         }
@@ -422,7 +408,7 @@ impl State {
     }
 
     fn clear(&mut self) {
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         let is_idle = room.editor.is_empty() && room.compose == Compose::Plain && room.selected.is_none();
         if is_idle {
             self.say("Ctrl-Q or /quit leaves");
@@ -435,7 +421,7 @@ impl State {
     }
 
     fn first_unread(&mut self) {
-        let Some(room) = self.room() else { return };
+        let room = self.room();
         let Some(marker) = room.marker else {
             self.say("nothing here is new");
             return;
@@ -447,7 +433,7 @@ impl State {
                 if let Some(room) = self.by_key(key) {
                     room.back = None;
                 }
-                let Some((timeline, height)) = self.past() else { return };
+                let (timeline, height) = self.past();
                 let scroll = timeline.around(Key::entry(seq), height);
                 self.look_at(scroll);
             }
@@ -456,7 +442,7 @@ impl State {
     }
 
     /// Goes to a message, wherever in the log it is.
-    pub(super) fn jump(&mut self, key: super::RoomKey, seq: Seq) {
+    pub(super) fn jump(&mut self, key: RoomKey, seq: Seq) {
         self.go(key);
         let Some(room) = self.by_key(key) else { return };
         let is_live = room.live.log.get(seq).is_some()
@@ -513,8 +499,8 @@ impl State {
 
     pub(super) fn toggle_members(&mut self) {
         self.show_members = !self.show_members;
-        if self.show_members && self.size.0 < 80 {
-            self.say("the members need 80 columns");
+        if self.show_members && self.size.0 < MEMBERS_FROM {
+            self.say(format!("the members need {MEMBERS_FROM} columns"));
         }
     }
 
@@ -615,7 +601,7 @@ impl State {
 
     /// Sends the line, or does what it says; asks first where it is much.
     fn submit(&mut self) {
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         let text = room.editor.text();
         let (lines, bytes) = (text.lines().count(), text.len());
         if (lines > MANY_LINES || bytes > MANY_BYTES) && !matches!(room.compose, Compose::React(_)) {
@@ -629,7 +615,7 @@ impl State {
     fn send_line(&mut self) {
         let now = self.now;
         let max_bytes = self.max_text_bytes;
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         let line = room.editor.text().to_owned();
         if line.trim().is_empty() {
             if matches!(room.compose, Compose::Edit(_)) {
@@ -667,7 +653,8 @@ impl State {
             return;
         }
         if let Standing::Closed(why) = &room.standing {
-            let why = format!("this room is closed to you: {why}");
+            let why =
+                if room.key == RoomKey::HALL { why.clone() } else { format!("this room is closed to you: {why}") };
             self.error(why);
             return;
         }
@@ -677,16 +664,13 @@ impl State {
             Compose::React(target) => self.react(target, &text),
             Compose::Edit(target) => {
                 if self.connection != Connection::Online {
-                    if let Some(room) = self.room_mut() {
-                        room.compose = Compose::Edit(target);
-                    }
+                    self.room_mut().compose = Compose::Edit(target);
                     self.error("there is no connection; send the edit when it is back");
                     return;
                 }
-                if let Some(room) = self.room_mut() {
-                    room.editor.take();
-                    room.history.push(&line);
-                }
+                let room = self.room_mut();
+                room.editor.take();
+                room.history.push(&line);
                 self.deed(Deed::Edit { key, room: name, target, text });
             }
             Compose::Plain | Compose::Reply(_) => {
@@ -710,13 +694,11 @@ impl State {
         let me = self.me.clone();
         let word = word.trim();
         let Some(found) = emoji::by_name(word) else {
-            if let Some(room) = self.room_mut() {
-                room.compose = Compose::React(target);
-            }
+            self.room_mut().compose = Compose::React(target);
             self.error(format!("there is no emoji {word}; Tab completes them"));
             return;
         };
-        let Some(room) = self.room_mut() else { return };
+        let room = self.room_mut();
         room.compose = Compose::Plain;
         room.editor.set("");
         room.history.reset();

@@ -138,12 +138,16 @@ impl Person {
     /// Draws a frame, as the loop does; the rows without what is blank at their ends.
     pub(crate) fn screen(&mut self) -> Vec<String> {
         let (width, height) = self.state.size;
-        let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-        let drawn = view::draw(&self.state, &mut buffer);
-        if let Some((key, seen, at_top)) = drawn.shown {
-            self.input(Input::Shown { key, seen, at_top });
+        loop {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+            let drawn = view::draw(&self.state, &mut buffer);
+            if let Some((key, seen, at_top)) = drawn.shown {
+                self.input(Input::Shown { key, seen, at_top });
+            }
+            if !self.state.take_stale() {
+                return rows(&buffer);
+            }
         }
-        rows(&buffer)
     }
 
     pub(crate) fn shows(&mut self, words: &str) -> bool {

@@ -210,9 +210,9 @@ fn a_search_leads_to_the_place_and_back() {
         ann.press("PageDown");
     }
     assert_eq!(last_message(&mut ann), "message 200");
-    let all: Vec<u64> = ann.state.room().expect("a room").live.log.messages().map(|message| message.seq.0).collect();
+    let all: Vec<u64> = ann.state.room().live.log.messages().map(|message| message.seq.0).collect();
     assert_eq!(all, (1..=200).collect::<Vec<u64>>());
-    assert_eq!(ann.state.room().expect("a room").scroll, Scroll::Bottom);
+    assert_eq!(ann.state.room().scroll, Scroll::Bottom);
 }
 
 #[test]
@@ -322,4 +322,18 @@ fn a_page_that_overlaps_with_what_came_shows_each_message_once() {
     for words in ["one", "two", "three"] {
         assert_eq!(screen.iter().filter(|row| row.contains(&format!("│ {words} "))).count(), 1, "{screen:#?}");
     }
+}
+
+#[test]
+fn a_server_that_owes_an_answer_is_seen_to_be_slow() {
+    let mut ann = Person::new(0);
+    assert!(ann.asked().contains(&Ask::Ping));
+    ann.later(500);
+    assert!(ann.shows("lag 0.5s"));
+    ann.later(6500);
+    assert!(ann.shows("lag 7.0s"));
+    ann.answer(Answer::Lag(Some(std::time::Duration::from_millis(20))));
+    assert!(!ann.shows("lag"));
+    ann.later(20_000);
+    assert!(ann.asked().contains(&Ask::Ping));
 }

@@ -97,7 +97,7 @@ fn rows_end_where_a_reader_expects_it() {
         ("so unbreakable", 6, &["so", "unbrea", "kable"]),
         ("漢字漢字", 5, &["漢字", "漢字"]),
         ("ab漢字", 3, &["ab", "漢", "字"]),
-        ("漢", 1, &["\u{fffd}"]),
+        ("漢", 1, &["\u{25af}"]),
         ("abc", 0, &["a", "b", "c"]),
         ("end ", 3, &["end"]),
     ];
@@ -122,10 +122,19 @@ fn widths_are_those_of_terminals() {
 }
 
 #[test]
+fn tones_are_left_out_without_a_change_of_width() {
+    for (text, simple) in [("a👍🏽b", "a👍b"), ("👩🏽\u{200d}🚀", "👩\u{200d}🚀"), ("🏽", "🏽"), ("plain", "plain")]
+    {
+        assert_eq!(without_tones(text), simple);
+        assert_eq!(width(simple), width(text));
+    }
+}
+
+#[test]
 fn what_piles_up_or_hides_is_cut_or_named() {
     let zalgo = format!("a{}b", "\u{301}".repeat(1000));
     let shown = harmless(&zalgo, false);
-    assert!(shown.len() < 80 && shown.ends_with("\u{fffd}b"), "{shown:?}");
+    assert!(shown.len() < 80 && shown.ends_with("\u{25af}b"), "{shown:?}");
     assert_eq!(harmless("\u{301}x", false), "\u{25cc}\u{301}x");
     assert_eq!(harmless("a\u{200b}b", false), "ab");
     assert_eq!(harmless("tab\there", true), "tab    here");

@@ -11,7 +11,7 @@ use crate::tui::theme::Role;
 
 /// Draws the input line; says where the cursor is.
 pub(super) fn draw(canvas: &mut Canvas<'_, '_>, area: Area) -> Option<Position> {
-    let room = canvas.state.room()?;
+    let room = canvas.state.room();
     let prompt = prompt(canvas.state, area.width);
     let role = if room.compose == Compose::Plain { Role::Faint } else { Role::Called };
     let at = canvas.put(area.x, area.y, &prompt, area.width, role);

@@ -48,7 +48,10 @@ fn room_line(canvas: &mut Canvas<'_, '_>, area: Area, y: u16, number: usize, roo
 
 /// Who is in the room: those who are there first.
 pub(super) fn members(canvas: &mut Canvas<'_, '_>, area: Area) {
-    let Some(room) = canvas.state.room().filter(|_| area.width > 0) else { return };
+    if area.width == 0 {
+        return;
+    }
+    let room = canvas.state.room();
     let all = room.members.sorted();
     let height = usize::from(area.height);
     let is_cut = all.len() > height || room.members.more;

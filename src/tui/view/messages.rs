@@ -10,11 +10,11 @@ use crate::tui::theme::Role;
 /// Draws the room that one is in; says what of it was on the screen.
 pub(super) fn draw(canvas: &mut Canvas<'_, '_>, areas: Areas) -> Option<(RoomKey, Option<Seq>, bool)> {
     let area = areas.messages;
-    let Some(room) = canvas.state.room() else {
+    let room = canvas.state.room();
+    if room.key == RoomKey::HALL {
         welcome(canvas, area);
-        return None;
-    };
-    let (timeline, height) = canvas.state.timeline()?;
+    }
+    let (timeline, height) = canvas.state.timeline();
     let screen = timeline.screen(room.scroll, height);
     // What is little stands below, next to where one types.
     let blank = height.saturating_sub(screen.rows.len());
@@ -39,7 +39,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_, '_>, areas: Areas) -> Option<(RoomKey
 
 /// Says how much is below the edge.
 fn below(canvas: &mut Canvas<'_, '_>, area: Area, below: usize, more: bool) {
-    let Some(room) = canvas.state.room().filter(|_| area.height > 0) else { return };
+    if area.height == 0 {
+        return;
+    }
+    let room = canvas.state.room();
     let words = match (more, room.unread) {
         (true, 0) => "further back in time: Esc goes to the end".to_owned(),
         (true, new) => format!("further back in time, {new} new: Esc goes to the end"),

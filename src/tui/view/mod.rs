@@ -6,11 +6,14 @@ mod messages;
 mod overlay;
 mod status;
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::layout::{Area, Areas};
+use super::settings::{Emoji, Rtl};
 use super::state::room::RoomKey;
 use super::state::{Overlay, State};
 use super::text;
@@ -75,6 +78,10 @@ impl Canvas<'_, '_> {
         if y >= area.bottom() || x >= area.right() {
             return x;
         }
+        let words = match self.state.settings.emoji {
+            Emoji::Full => Cow::Borrowed(words),
+            Emoji::Simple => text::without_tones(words),
+        };
         self.buffer.set_stringn(x, y, words, usize::from(width), style).0
     }
 
@@ -120,8 +127,8 @@ impl Canvas<'_, '_> {
         let words: String = words.chars().take(1000).collect();
         let words = text::harmless(&words, false);
         let words = match self.state.settings.rtl {
-            super::settings::Rtl::Reorder => text::visual(&words, text::is_rtl(&words)),
-            super::settings::Rtl::Terminal => words,
+            Rtl::Reorder => text::visual(&words, text::is_rtl(&words)),
+            Rtl::Terminal => words,
         };
         text::fit(&words, usize::from(width))
     }

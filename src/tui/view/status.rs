@@ -4,7 +4,7 @@ use super::Canvas;
 use super::lists::short_number;
 use crate::tui::keys::Place;
 use crate::tui::layout::{Area, Areas};
-use crate::tui::state::room::{Compose, Standing};
+use crate::tui::state::room::{Compose, RoomKey, Standing};
 use crate::tui::state::{Connection, State};
 use crate::tui::text;
 use crate::tui::theme::Role;
@@ -15,7 +15,10 @@ const SLOW_MS: u128 = 300;
 /// What the room is about, and how many are in it.
 pub(super) fn topic(canvas: &mut Canvas<'_, '_>, area: Area) {
     canvas.fill(area, Role::Bar);
-    let Some(room) = canvas.state.room().filter(|_| area.height > 0) else { return };
+    if area.height == 0 {
+        return;
+    }
+    let room = canvas.state.room();
     let (online, members) = room.members.count();
     let more = if room.members.more { "+" } else { "" };
     let right = if room.members.known { format!(" {online} of {members}{more} ") } else { " ".to_owned() };
@@ -41,8 +44,8 @@ pub(super) fn bar(canvas: &mut Canvas<'_, '_>, area: Area) {
         Connection::Online => {
             let away = if state.away { " (away)" } else { "" };
             left.push((format!(" {me}{away} "), Role::Bar));
-            if let Some(lag) = state.lag.filter(|lag| lag.as_millis() >= SLOW_MS) {
-                left.push((format!("lag {:.1}s ", lag.as_secs_f64()), Role::BarStrong));
+            if let Some(lag) = state.lag().filter(|lag| lag.as_millis() >= SLOW_MS) {
+                left.push((format!("· lag {:.1}s ", lag.as_secs_f64()), Role::BarStrong));
             }
         }
         Connection::Lost { reason, retry_at } => {
@@ -107,12 +110,12 @@ fn offer(canvas: &Canvas<'_, '_>, offered: &[String], taken: usize, width: u16) 
 
 /// Who is typing here.
 fn typing(canvas: &Canvas<'_, '_>, state: &State) -> Option<(String, Role)> {
-    let typists: Vec<&str> = state.room()?.typing(state.now).take(4).collect();
+    let typists: Vec<&str> = state.room().typing(state.now).take(4).collect();
     let words = match typists.as_slice() {
         [] => return None,
-        [one] => format!("{} is typing… ", canvas.short(one, 20)),
-        [one, other] => format!("{} and {} are typing… ", canvas.short(one, 20), canvas.short(other, 20)),
-        _ => "several are typing… ".to_owned(),
+        [one] => format!("· {} is typing… ", canvas.short(one, 20)),
+        [one, other] => format!("· {} and {} are typing… ", canvas.short(one, 20), canvas.short(other, 20)),
+        _ => "· several are typing… ".to_owned(),
     };
     Some((words, Role::Bar))
 }
@@ -122,12 +125,14 @@ fn activity(canvas: &Canvas<'_, '_>, state: &State) -> Vec<(String, Role)> {
     let others = state.rooms.iter().enumerate().filter(|(_, room)| room.key != state.current && room.unread > 0);
     others
         .take(9)
-        .map(|(at, room)| {
+        .enumerate()
+        .map(|(place, (at, room))| {
+            let before = if place == 0 { "· " } else { "" };
             let name = canvas.short(&room.name, 10);
             let number = if at < 9 { format!("{}:", at + 1) } else { String::new() };
             match room.mentions {
-                0 => (format!("{number}{name} {} ", short_number(room.unread)), Role::Bar),
-                mentions => (format!("{number}{name} !{} ", short_number(mentions)), Role::BarStrong),
+                0 => (format!("{before}{number}{name} {} ", short_number(room.unread)), Role::Bar),
+                mentions => (format!("{before}{number}{name} !{} ", short_number(mentions)), Role::BarStrong),
             }
         })
         .collect()
@@ -135,7 +140,7 @@ fn activity(canvas: &Canvas<'_, '_>, state: &State) -> Vec<(String, Role)> {
 
 /// What a key does now.
 fn hint(state: &State) -> &'static str {
-    let Some(room) = state.room() else { return "Ctrl-Q leaves · F1 help" };
+    let room = state.room();
     match (state.place(), &room.compose) {
         (Place::Picking, _) => "Enter takes · Esc closes",
         (Place::Asked, _) => "y yes · n no",
@@ -143,6 +148,7 @@ fn hint(state: &State) -> &'static str {
         (_, Compose::Edit(_)) => "Enter saves · Esc leaves it as it was",
         (_, Compose::Reply(_)) => "Enter answers · Esc answers nobody",
         (_, Compose::React(_)) => "Tab completes · Enter reacts · Esc back",
+        _ if room.key == RoomKey::HALL => "Ctrl-Q leaves · F1 help",
         _ if matches!(room.standing, Standing::Closed(_)) => "/join comes back · /leave forgets it",
         _ if !room.at_end() => "Esc to the end · Alt-Up selects",
         _ if !room.editor.is_empty() => "Enter sends · Tab completes",

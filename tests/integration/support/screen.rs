@@ -38,6 +38,23 @@ struct Seen {
     bytes: Vec<u8>,
 }
 
+/// What a cell looks like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Look {
+    pub(crate) front: vt100::Color,
+    pub(crate) back: vt100::Color,
+    pub(crate) bold: bool,
+    pub(crate) italic: bool,
+    pub(crate) inverse: bool,
+}
+
+impl Look {
+    fn of(cell: &vt100::Cell) -> Look {
+        let (front, back) = (cell.fgcolor(), cell.bgcolor());
+        Look { front, back, bold: cell.bold(), italic: cell.italic(), inverse: cell.inverse() }
+    }
+}
+
 fn size(length: u16) -> NonZeroU16 {
     NonZeroU16::new(length).expect("a terminal has a size")
 }
@@ -133,6 +150,30 @@ impl Screen {
         let screen = seen.parser.screen();
         let columns = screen.size().1.get();
         screen.rows(0, columns).map(|row| row.trim_end().to_owned()).collect()
+    }
+
+    /// The rows as runs of cells that look alike.
+    pub(crate) fn looks(&self) -> Vec<Vec<(String, Look)>> {
+        let seen = lock(&self.seen);
+        let screen = seen.parser.screen();
+        let (rows, columns) = screen.size();
+        let row = |row| {
+            let mut runs: Vec<(String, Look)> = Vec::new();
+            for cell in (0..columns.get()).filter_map(|column| screen.cell(row, column)) {
+                if cell.is_wide_continuation() {
+                    continue;
+                }
+                let text = if cell.has_contents() { cell.contents() } else { " " };
+                let look = Look::of(cell);
+                match runs.last_mut() {
+                    // What may be of another width in another font stands for itself.
+                    Some((run, last)) if *last == look && run.is_ascii() && text.is_ascii() => run.push_str(text),
+                    _ => runs.push((text.to_owned(), look)),
+                }
+            }
+            runs
+        };
+        (0..rows.get()).map(row).collect()
     }
 
     fn picture(&self) -> String {
