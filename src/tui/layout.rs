@@ -5,7 +5,7 @@ use super::text;
 
 /// From this width on there is a list of rooms, from that on one of the members too.
 const ROOMS_FROM: u16 = 70;
-pub(crate) const MEMBERS_FROM: u16 = 80;
+pub(crate) const MEMBERS_FROM: u16 = 90;
 /// Below this height there is no topic.
 const TOPIC_FROM: u16 = 8;
 

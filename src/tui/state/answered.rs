@@ -130,11 +130,11 @@ impl State {
             Some(Code::NoSuchRoom) => format!(" (/create {name} makes one)"),
             _ => String::new(),
         };
-        if let Some(room) = self.by_name(name).filter(|room| room.standing == Standing::Joining) {
-            if trouble.code.is_some() {
-                room.standing = Standing::Closed(format!("{}{hint}", trouble.text));
-            }
-            // What was lost on the way is asked again.
+        // What was lost on the way is asked again.
+        if trouble.code.is_some()
+            && let Some(room) = self.by_name(name).filter(|room| room.standing == Standing::Joining)
+        {
+            room.standing = Standing::Closed(format!("{}{hint}", trouble.text));
         }
         self.error(format!("{name}: {}{hint}", trouble.text));
     }

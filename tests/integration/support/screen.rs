@@ -60,9 +60,9 @@ fn size(length: u16) -> NonZeroU16 {
 }
 
 impl Person {
-    /// Sits down in front of a terminal of 80 columns and 24 rows.
+    /// Sits down in front of a terminal of 100 columns and 24 rows.
     pub(crate) fn screen(&self, args: &[&str]) -> Screen {
-        self.screen_of(80, 24, &[], args)
+        self.screen_of(100, 24, &[], args)
     }
 
     /// Sits down in front of a terminal of some size, with these variables set.
