@@ -71,6 +71,7 @@ pub use post::Draft;
 pub use rooms::{NewRoom, RoomSettings, Start};
 pub use talk::{HistoryQuery, SearchQuery};
 
+pub use crate::net::{Distrust, Fingerprint, FingerprintError, Trust};
 pub use crate::protocol::{Secret, Whom};
 
 use crate::protocol::Kind;
@@ -126,7 +127,7 @@ impl std::fmt::Debug for Client {
 /// # Cancel safety
 /// A method that is cancelled may or may not have had its effect; the client goes on undisturbed.
 impl Client {
-    /// A client for a server at an address: `HOST:PORT` or `unix:PATH`.
+    /// A client for a server at an address: `HOST:PORT`, `unix:PATH`, or (with the feature `tls`) `tls://HOST:PORT`.
     pub fn builder(address: impl Into<String>) -> Builder {
         Builder::to(address.into())
     }

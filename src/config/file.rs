@@ -174,10 +174,7 @@ impl Walk<'_> {
             self.table(LISTENER, &path, LISTENER_KEYS, &mut listener, table, &[TLS, COURSE]);
             if let Some(value) = table.get(TLS) {
                 self.places.put(format!("{path}.{TLS}"), self.source.place(value.span().start));
-                let mut tls = TlsSection::default();
-                self.inner("listener.tls", TLS_KEYS, &mut tls, value);
-                listener.tls =
-                    Some(TlsSection { certificate: self.beside(&tls.certificate), key: self.beside(&tls.key) });
+                listener.tls = self.tls(value);
             }
             if let Some(value) = table.get(COURSE) {
                 self.inner("listener.course", COURSE_KEYS, &mut listener.course, value);
@@ -187,6 +184,19 @@ impl Walk<'_> {
         if !listeners.is_empty() {
             self.config.listeners = listeners;
         }
+    }
+
+    /// The `tls` of a listener. Neither of its keys has a default.
+    fn tls(&mut self, value: &Spanned<DeValue<'_>>) -> Option<TlsSection> {
+        const NAME: &str = "listener.tls";
+        let mut tls = TlsSection::default();
+        self.inner(NAME, TLS_KEYS, &mut tls, value);
+        let DeValue::Table(table) = value.get_ref() else { return None };
+        let there = TLS_KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(" and ");
+        for key in TLS_KEYS.iter().filter(|key| !table.contains_key(key.name)) {
+            self.wrong(value.span(), format!("{NAME} has no {}, it must have {there}", key.name));
+        }
+        Some(TlsSection::new(self.beside(&tls.certificate), self.beside(&tls.key)))
     }
 
     /// A table in a listener.

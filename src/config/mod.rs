@@ -184,9 +184,11 @@ impl Config {
     fn find_contradictions(&self, places: &Places, problems: &mut Vec<Problem>) {
         let mut wrong = |key: &str, what: &str| problems.push(Problem::new(places.of(key), what.to_owned()));
         for (index, listener) in self.listeners.iter().enumerate() {
-            if listener.tls.is_some() {
+            if listener.tls.is_some()
+                && let Some(why) = no_tls(&listener.address)
+            {
                 let key = format!("listener.{index}.tls");
-                wrong(&key, "listener.tls is given, but TLS is not available in this version; it must be left out");
+                wrong(&key, &format!("listener.tls is given, but {why}; it must be left out"));
             }
             let twin = self.listeners[..index].iter().any(|earlier| earlier.address == listener.address);
             if twin && !listener.address.ends_with(":0") {
@@ -203,5 +205,16 @@ impl Config {
         if !self.metrics.address.is_empty() {
             wrong("metrics.address", "metrics.address is given, but this version has no metrics yet, it must be \"\"");
         }
+    }
+}
+
+/// Why there can be no TLS at an address.
+fn no_tls(address: &str) -> Option<&'static str> {
+    if !cfg!(feature = "tls") {
+        Some("this program was built without TLS")
+    } else if address.starts_with("unix:") {
+        Some("nobody can listen in on a Unix socket")
+    } else {
+        None
     }
 }

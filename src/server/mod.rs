@@ -3,16 +3,20 @@
 mod accept;
 mod bridge;
 mod builder;
+mod certificates;
 mod connections;
 mod data_dir;
 mod error;
+mod handshake;
 mod offline;
 mod options;
 mod running;
 
 pub use crate::chat::AccountLine;
+pub use crate::net::{CertificateError, CertificateFiles, Fingerprint};
 pub use crate::store::sqlite::OpenError;
 pub use builder::Builder;
+pub use certificates::{CertificateErrors, ListenerCertificate, check_certificates};
 pub use data_dir::default_data_dir;
 pub use error::StartError;
 pub use offline::{Missing, Offline};

@@ -39,6 +39,7 @@ mod suspensions;
 mod talking;
 mod terminal;
 mod text;
+mod tls;
 mod tokens;
 mod transcripts;
 mod users;

@@ -71,7 +71,7 @@ async fn what_is_refused_unknown_or_impossible_has_its_code() {
     fs::write(ann.path("wrong"), "not the password\n").unwrap();
     let nobody = nobody.to_string();
     fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
-    let cases: [(&[&str], i32); 18] = [
+    let cases: [(&[&str], i32); 19] = [
         (&["send", "no-such-room", "x"], 1),
         (&["tail", "no-such-room"], 1),
         (&["history", "no-such-room"], 1),
@@ -81,7 +81,8 @@ async fn what_is_refused_unknown_or_impossible_has_its_code() {
         (&["send"], 2),
         (&["send", "lobby"], 2),
         (&["send", "lobby", ""], 2),
-        (&["rooms", "--server", "tls://localhost:1"], 2),
+        (&["rooms", "--server", "tls://127.0.0.1:1"], 69),
+        (&["rooms", "--server", "https://127.0.0.1:1"], 2),
         (&["tail", "lobby", "-n", "many"], 2),
         (&["--timeout", "never", "rooms"], 2),
         (&["--server", &nobody, "send", "lobby", "x"], 69),

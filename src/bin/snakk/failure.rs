@@ -60,9 +60,11 @@ impl From<ClientError> for Failure {
                 io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Failure::USAGE,
                 _ => Failure::UNAVAILABLE,
             },
-            ClientError::Disconnected | ClientError::Timeout | ClientError::Closed | ClientError::Protocol(_) => {
-                Failure::UNAVAILABLE
-            }
+            ClientError::Untrusted { .. }
+            | ClientError::Disconnected
+            | ClientError::Timeout
+            | ClientError::Closed
+            | ClientError::Protocol(_) => Failure::UNAVAILABLE,
             _ => Failure::REFUSED,
         };
         Failure { code, message: describe(&error) }

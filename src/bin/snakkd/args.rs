@@ -7,7 +7,8 @@ use snakk::model::ServerRole;
 
 /// A chat daemon: one program, one TOML file, one SQLite file, JSON over TCP.
 ///
-/// Without a command it runs, in the foreground, until SIGTERM or SIGINT. SIGHUP makes it read its configuration again.
+/// Without a command it runs, in the foreground, until SIGTERM or SIGINT. SIGHUP makes it read its configuration and its
+/// certificates again.
 #[derive(Debug, Parser)]
 #[command(name = "snakkd", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -29,7 +30,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Check the configuration, and create nothing.
+    /// Check the configuration and the certificates, and create nothing.
     Check,
     /// Write a configuration with every key, its default and a comment, to --config or ./snakk.toml.
     Init,

@@ -58,7 +58,10 @@ impl From<ConfigErrors> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
         let code = match &error {
-            StartError::Config(_) | StartError::Address { .. } | StartError::NoDataDir => CONFIG,
+            StartError::Config(_)
+            | StartError::Address { .. }
+            | StartError::Certificates(_)
+            | StartError::NoDataDir => CONFIG,
             StartError::Listen { .. } => UNAVAILABLE,
             StartError::DataDir { .. } => CANNOT_CREATE,
             StartError::Database(OpenError::CannotOpen { .. }) => CANNOT_CREATE,

@@ -4,13 +4,14 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use snakk::Config;
+use snakk::server::check_certificates;
+use snakk::{Config, StartError};
 
 use crate::args::Args;
 use crate::exit::{self, Failure};
 use crate::paths;
 
-/// `snakkd check`: says what is wrong with the configuration, or what it comes to. Creates nothing.
+/// `snakkd check`: says what is wrong with the configuration and the certificates, or what they come to. Creates nothing.
 pub(crate) fn check(args: &Args) -> Result<(), Failure> {
     let found = paths::load(args)?;
     let data_dir = paths::data_dir(args, &found.config)?;
@@ -18,13 +19,22 @@ pub(crate) fn check(args: &Args) -> Result<(), Failure> {
         Some(file) => format!("{}: the configuration is good\n", file.display()),
         None => "no configuration file, so the defaults count\n".to_owned(),
     };
+    let mut notes = found.config.remarks();
     if args.listen.is_empty() {
-        found.config.listeners.iter().for_each(|listener| text += &format!("listener {}\n", listener.address));
+        let mut certificates = check_certificates(&found.config).map_err(StartError::from)?.into_iter();
+        for listener in &found.config.listeners {
+            text += &format!("listener {}", listener.address);
+            if let Some(shown) = listener.tls.as_ref().and_then(|_| certificates.next()) {
+                text += &format!(" (tls, {})", shown.fingerprint);
+                notes.extend(shown.warnings);
+            }
+            text += "\n";
+        }
     } else {
         args.listen.iter().for_each(|address| text += &format!("listener {address}\n"));
     }
     text += &format!("data in {}\n", data_dir.display());
-    found.config.remarks().iter().for_each(|remark| text += &format!("note: {remark}\n"));
+    notes.iter().for_each(|note| text += &format!("note: {note}\n"));
     say(&text);
     Ok(())
 }
