@@ -63,6 +63,9 @@ pub mod net;
 pub mod protocol;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(any(feature = "server", feature = "tui"))]
+#[doc(hidden)]
+pub mod settings;
 #[cfg(feature = "server")]
 pub mod store;
 #[cfg(feature = "tui")]

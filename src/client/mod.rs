@@ -71,7 +71,7 @@ pub use post::Draft;
 pub use rooms::{NewRoom, RoomSettings, Start};
 pub use talk::{HistoryQuery, SearchQuery};
 
-pub use crate::net::{Distrust, Fingerprint, FingerprintError, Trust};
+pub use crate::net::{Address, AddressError, Distrust, Fingerprint, FingerprintError, Trust};
 pub use crate::protocol::{Secret, Whom};
 
 use crate::protocol::Kind;

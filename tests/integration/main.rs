@@ -4,7 +4,11 @@
 
 mod abuse;
 mod accounts;
+mod client_scripts;
+mod client_settings;
+mod client_trust;
 mod course;
+mod cursor;
 mod deletion;
 mod direct;
 mod disclosure;
@@ -15,11 +19,13 @@ mod embed;
 mod erasure;
 mod framing;
 mod hints;
+mod host;
 mod layers;
 mod levels;
 mod limits;
 mod load;
 mod native;
+mod pages;
 mod picture;
 mod plans;
 mod posting;

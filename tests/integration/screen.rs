@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 
+use crate::support::harm::{HARM, Harm, answer};
 use crate::support::screen::{CTRL_K, CTRL_Q, CTRL_U, CTRL_Z, ENTER, ESC, PAGE_UP, UP};
 use crate::support::{Dice, Person, daemon, json};
-use crate::terminal::{HARM, Harm, answer};
 
 #[tokio::test]
 async fn two_people_talk_and_see_the_same() {

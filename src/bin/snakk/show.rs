@@ -180,6 +180,12 @@ pub(crate) fn print(line: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Says something about what goes on, on standard error. Where nobody reads that, nobody needs to know.
+pub(crate) fn note(text: &str) {
+    let lines: String = text.lines().map(|line| format!("snakk: {line}\n")).collect();
+    let _ = io::stderr().lock().write_all(lines.as_bytes());
+}
+
 /// Prints what the server sent, as it was: programs read it. Only where a terminal does, it is made harmless like
 /// everything else, for JSON may hold what steers one (C1, bidirectional overrides).
 pub(crate) fn print_json(line: &str) -> io::Result<()> {

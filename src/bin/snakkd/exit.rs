@@ -6,21 +6,14 @@ use std::process::ExitCode;
 
 use snakk::StartError;
 use snakk::config::ConfigErrors;
-use snakk::server::OpenError;
+
+use crate::start::exit_code;
+pub(crate) use crate::start::{CANNOT_CREATE, CONFIG};
 
 /// Something failed.
 pub(crate) const FAILURE: u8 = 1;
 /// The arguments are wrong.
 pub(crate) const USAGE: u8 = 2;
-/// An address is not available.
-pub(crate) const UNAVAILABLE: u8 = 69;
-/// The data directory, the database or a file cannot be created or opened.
-pub(crate) const CANNOT_CREATE: u8 = 73;
-/// Another `snakkd` has the database open: trying again later helps.
-pub(crate) const TEMPORARY: u8 = 75;
-/// The configuration is wrong: trying again never helps, and systemd is told not to.
-pub(crate) const CONFIG: u8 = 78;
-
 /// Why the program ends, and with which code.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -57,17 +50,6 @@ impl From<ConfigErrors> for Failure {
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
-        let code = match &error {
-            StartError::Config(_)
-            | StartError::Address { .. }
-            | StartError::Certificates(_)
-            | StartError::NoDataDir => CONFIG,
-            StartError::Listen { .. } => UNAVAILABLE,
-            StartError::DataDir { .. } => CANNOT_CREATE,
-            StartError::Database(OpenError::CannotOpen { .. }) => CANNOT_CREATE,
-            StartError::Database(OpenError::Locked { .. }) => TEMPORARY,
-            _ => FAILURE,
-        };
-        Failure::new(code, error)
+        Failure::new(exit_code(&error), error)
     }
 }

@@ -4,9 +4,13 @@ mod args;
 mod exit;
 mod logging;
 mod notify;
+#[path = "../both/pages.rs"]
+mod pages;
 mod paths;
 mod run;
 mod signals;
+#[path = "../both/start.rs"]
+mod start;
 mod users;
 mod verbs;
 
@@ -30,6 +34,8 @@ fn main() -> ExitCode {
         Some(Verb::Check) => verbs::check(&args),
         Some(Verb::Init) => verbs::init(&args),
         Some(Verb::User(verb)) => users::run(&args, verb),
+        Some(Verb::Man { dir }) => verbs::man(dir.as_deref()),
+        Some(Verb::Completions { shell }) => verbs::completions(*shell),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

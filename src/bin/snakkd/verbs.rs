@@ -4,11 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
 use snakk::server::check_certificates;
 use snakk::{Config, StartError};
 
-use crate::args::Args;
+use crate::args::{Args, PAGE};
 use crate::exit::{self, Failure};
+use crate::pages::{self, Shell};
 use crate::paths;
 
 /// `snakkd check`: says what is wrong with the configuration and the certificates, or what they come to. Creates nothing.
@@ -50,6 +52,22 @@ pub(crate) fn init(args: &Args) -> Result<(), Failure> {
         _ => Failure::new(exit::CANNOT_CREATE, format!("cannot write {}: {error}", file.display())),
     })?;
     say(&format!("{} has every key with its default\n", file.display()));
+    Ok(())
+}
+
+/// `snakkd man`: writes the manual page of the program to standard output, or all pages into a folder.
+pub(crate) fn man(folder: Option<&Path>) -> Result<(), Failure> {
+    let program = Args::command();
+    let written = match folder {
+        None => pages::page(&program, &PAGE).map(|page| say(&String::from_utf8_lossy(&page))),
+        Some(folder) => pages::write_all(&program, &PAGE, folder),
+    };
+    written.map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the pages: {error}")))
+}
+
+/// `snakkd completions`.
+pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
+    say(&String::from_utf8_lossy(&pages::completions(&Args::command(), shell)));
     Ok(())
 }
 

@@ -119,7 +119,8 @@ impl State {
         }
         self.go(key);
         // What came before this answer was looked at.
-        let (early, others): (Vec<Event>, Vec<Event>) = std::mem::take(&mut self.early).into_iter().partition(|event| is_of(event, &joined.room));
+        let (early, others): (Vec<Event>, Vec<Event>) =
+            std::mem::take(&mut self.early).into_iter().partition(|event| is_of(event, &joined.room));
         self.early = others;
         for event in early {
             self.told(&event);

@@ -12,6 +12,7 @@
 //! line or an exit. What fails says who awaited what, where the test says so, and what was said until then.
 
 pub(crate) mod daemon;
+pub(crate) mod harm;
 pub(crate) mod json;
 pub(crate) mod people;
 pub(crate) mod person;
