@@ -146,6 +146,10 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::io::BufStream;
+
     use super::*;
 
     async fn lines_of(text: &[u8], at_once: usize) -> Vec<Vec<u8>> {
@@ -169,6 +173,21 @@ mod tests {
             let found = lines_of(b"{\"a\":1}\n{}\r\n\n  \nlast\nunfinished", at_once).await;
             assert_eq!(found, [&b"{\"a\":1}"[..], b"{}", b"last"], "{at_once} bytes at once");
         }
+    }
+
+    #[tokio::test]
+    async fn what_the_stream_holds_back_is_work_until_it_is_out() {
+        let (near, mut far) = tokio::io::duplex(1 << 10);
+        let (_lines, mut output) = link(Stream::Other(Box::new(BufStream::new(near))));
+        assert!(!output.has_work());
+        output.buffer().extend_from_slice(b"{}\n");
+        while output.has_work() {
+            output.write().await.unwrap();
+        }
+        let mut sent = [0; 3];
+        let reading = tokio::time::timeout(Duration::from_secs(5), far.read_exact(&mut sent));
+        reading.await.expect("it is out").unwrap();
+        assert_eq!(&sent, b"{}\n");
     }
 
     #[tokio::test]

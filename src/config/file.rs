@@ -102,7 +102,7 @@ impl Walk<'_, '_> {
         for key in TLS_KEYS.iter().filter(|key| !table.contains_key(key.name)) {
             self.reader.wrong(value.span(), format!("{NAME} has no {}, it must have {there}", key.name));
         }
-        Some(TlsSection { certificate: self.reader.beside(&tls.certificate), key: self.reader.beside(&tls.key) })
+        Some(TlsSection::new(self.reader.beside(&tls.certificate), self.reader.beside(&tls.key)))
     }
 
     /// A table in a listener.

@@ -90,7 +90,9 @@ pub async fn connect(address: &Address, trust: &Trust) -> Result<Stream, Connect
         Address::Tls(host, port) => {
             // First, because the server counts the time from the connection on.
             let credentials = Credentials::load(trust).await?;
-            credentials.connect(connect_tcp(host, *port).await?, host).await
+            let stream = connect_tcp(host, *port).await?;
+            // Big, and over soon: on the heap, so that whoever may reconnect does not hold the place for it.
+            Box::pin(credentials.connect(stream, host)).await
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::protocol::Code;
 const MAX_NAMES: usize = 2000;
 /// How many rooms are asked for.
 const MAX_ROOMS: usize = 5000;
+/// In how many pages; a page is at most a megabyte, however few names it has.
+const MAX_PAGES: usize = 32;
 
 /// A question to the server, with what is needed to make sense of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +211,10 @@ async fn do_it(client: &Client, deed: Deed) -> Result<(), ClientError> {
 /// The names of a room, page by page, up to what a screen can show.
 async fn names(client: &Client, room: &str) -> Result<NamesPage, ClientError> {
     let mut all = client.names_after(Some(room), None).await?;
-    while all.more && all.names.len() < MAX_NAMES {
+    for _ in 1..MAX_PAGES {
+        if !all.more || all.names.len() >= MAX_NAMES {
+            break;
+        }
         let last = all.names.last().map(|name| name.name.clone());
         let page = client.names_after(Some(room), last.as_deref()).await?;
         if page.names.is_empty() {
@@ -225,7 +230,10 @@ async fn names(client: &Client, room: &str) -> Result<NamesPage, ClientError> {
 /// The rooms, page by page, up to what anybody reads.
 async fn rooms(client: &Client) -> Result<RoomsPage, ClientError> {
     let mut all = client.rooms_after(None).await?;
-    while all.more && all.rooms.len() < MAX_ROOMS {
+    for _ in 1..MAX_PAGES {
+        if !all.more || all.rooms.len() >= MAX_ROOMS {
+            break;
+        }
         let last = all.rooms.last().map(|room| room.room.clone());
         let page = client.rooms_after(last.as_deref()).await?;
         if page.rooms.is_empty() {

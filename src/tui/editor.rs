@@ -10,7 +10,7 @@ mod history;
 pub(crate) use history::History;
 
 /// More than this is not taken: no server takes a text of this length, and each frame looks at all of it.
-const MAX_BYTES: usize = 128 * 1024;
+pub(crate) const MAX_BYTES: usize = 128 * 1024;
 /// How many steps can be undone.
 const MAX_UNDO: usize = 100;
 
@@ -87,12 +87,15 @@ impl Editor {
         self.put(&clean(c.encode_utf8(&mut bytes)));
     }
 
-    /// Takes in what was pasted: its lines stay lines, and what steers terminals is dropped.
-    pub(crate) fn paste(&mut self, text: &str) {
+    /// Takes in what was pasted: its lines stay lines, and what steers terminals is dropped. False where it is more than
+    /// can be typed: then nothing is taken.
+    pub(crate) fn paste(&mut self, text: &str) -> bool {
         self.step(Step::Other);
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let text = clean(text.strip_suffix('\n').unwrap_or(&text));
+        let fits = self.text.len() + text.len() <= MAX_BYTES;
         self.put(&text);
+        fits
     }
 
     pub(crate) fn newline(&mut self) {

@@ -19,6 +19,8 @@ const WIDE: usize = 50;
 const TINY: usize = 30;
 /// The most rows of a quote, a topic or a list of reactions.
 const MAX_QUOTE: usize = 300;
+/// The most bytes of a message that are looked at for the screen: twice what any server takes.
+const MAX_SHOWN_BYTES: usize = 32 * 1024;
 /// Behind a name there is room for so many cells of text, or the text begins below it.
 const MIN_BEHIND_LEAD: usize = 8;
 /// The most cells of a time: the format is the user's, the screen is everybody's.
@@ -401,7 +403,7 @@ impl<'r> Timeline<'r> {
 
     /// A text in rows. In front of the first one, `lead` cells are taken.
     fn paragraph(&self, said: &str, role: Role, lead: usize) -> Vec<Row> {
-        let said = text::harmless(said, true);
+        let said = text::harmless(start_of(said), true);
         let width = self.body_width();
         let mut rows = Vec::new();
         for (number, line) in said.split('\n').enumerate() {
@@ -562,7 +564,13 @@ pub(crate) fn calls(message: &Message, name: &str) -> bool {
         return false;
     }
     let folded = name.to_lowercase();
-    message.mentions.iter().any(|mention| mention.to_lowercase() == folded) || mentions(&message.text).contains(&folded)
+    let text = start_of(&message.text);
+    message.mentions.iter().any(|mention| mention.to_lowercase() == folded) || mentions(text).contains(&folded)
+}
+
+/// As much of a text as is looked at.
+fn start_of(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_SHOWN_BYTES)).unwrap_or_default()
 }
 
 /// The rows of a line whose first row begins behind some cells that are taken.

@@ -266,8 +266,8 @@ async fn unreliable(
     tokio::spawn(async move {
         while let Ok((mut near, _)) = listener.accept().await {
             let Ok(mut far) = tokio::net::TcpStream::connect(server).await else { continue };
-            // Counted in bytes, not in time: it may be in the middle of anything.
-            let bytes = 600 + dice.below(4000);
+            // Counted in bytes, not in time: it may be in the middle of anything but the first login.
+            let bytes = 1500 + dice.below(4000);
             let lasts = !stop.is_cancelled();
             let carry = async {
                 let (mut near_in, mut near_out) = near.split();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rcgen::{KeyPair, date_time_ymd};
 use rustix::process::Signal;
 use snakk::Client;
-use snakk::client::{ClientError, Distrust, Event, Events, Trust};
+use snakk::client::{ClientError, Distrust, Event, Events, Fingerprint, Trust};
 use snakk::config::Config;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -251,7 +251,7 @@ async fn versions_that_are_broken_are_refused() {
 
 #[tokio::test]
 async fn the_time_for_the_login_begins_with_the_connection() {
-    const TIMEOUT: Duration = Duration::from_millis(800);
+    const TIMEOUT: Duration = Duration::from_millis(1500);
     let (server, authority) = secured(|config| {
         config.limits.login_timeout = TIMEOUT;
         config.limits.silent_timeout = Duration::from_secs(600);
@@ -261,7 +261,7 @@ async fn the_time_for_the_login_begins_with_the_connection() {
     let mut canary = authority.native("canary", secure).await;
     let in_time = |begun: Instant, what: &str| {
         let took = begun.elapsed();
-        assert!(took >= TIMEOUT && took < TIMEOUT + Duration::from_millis(700), "{what}: {took:?}");
+        assert!(took >= TIMEOUT && took < TIMEOUT + Duration::from_millis(800), "{what}: {took:?}");
     };
     // No byte, half of a handshake, and a byte now and then.
     let begun = Instant::now();
@@ -287,12 +287,12 @@ async fn the_time_for_the_login_begins_with_the_connection() {
         in_time(begun, "a byte now and then");
     };
     // What the handshake took is missing from the time for the rest: somebody in the middle holds it up.
-    let middle = Middle::slow(secure, Duration::from_millis(500)).await;
+    let middle = Middle::slow(secure, Duration::from_millis(1000)).await;
     let held_up = async {
         let begun = Instant::now();
         let mut wire = authority.connect("held up", middle.address).await;
         let shaken = begun.elapsed();
-        assert!(shaken > Duration::from_millis(400), "it was held up: {shaken:?}");
+        assert!(shaken > Duration::from_millis(900), "it was held up: {shaken:?}");
         wire.send(json!({"request": "hello", "protocol": 1})).await;
         wire.expect(json!({"response": "hello"})).await;
         wire.expect_code("login_timeout").await;
@@ -358,8 +358,32 @@ async fn limits_count_those_who_shake_hands_and_refuse_over_tls() {
     authority.native("elsewhere", secure).await;
 }
 
+/// As CVE-2024-32650 has it: a handshake that ends with the first message neither spins nor stays.
+#[tokio::test]
+async fn who_says_hello_and_goodbye_in_one_breath_is_let_go() {
+    let (server, authority) = secured(|_| {}).await;
+    let secure = server.address_of(1);
+    for goodbye in [&[0x15, 3, 3, 0, 2, 1, 0][..], &[0x15, 3, 3, 0, 2, 2, 40]] {
+        let mut stream = tcp(secure).await;
+        stream.write_all(&authority.first_message()).await.unwrap();
+        stream.write_all(goodbye).await.unwrap();
+        rest(&mut stream).await;
+    }
+    authority.native("ann", secure).await;
+}
+
 #[tokio::test]
 async fn a_crowd_that_shakes_hands_harms_nobody() {
+    crowd(200).await;
+}
+
+#[tokio::test]
+#[ignore = "it takes its time: for before a release"]
+async fn a_crowd_that_shakes_hands_for_long_harms_nobody() {
+    crowd(5000).await;
+}
+
+async fn crowd(handshakes: usize) {
     let (server, authority) = secured(|config| {
         config.limits.max_unauthenticated = 64;
         config.limits.login_timeout = Duration::from_secs(2);
@@ -370,10 +394,12 @@ async fn a_crowd_that_shakes_hands_harms_nobody() {
     canary.join("lobby").await;
     let mut halves = Vec::new();
     let mut delays = Vec::new();
-    for n in 0..200 {
-        let mut stream = tcp(secure).await;
-        half_a_handshake(&mut stream).await;
-        halves.push(stream);
+    for n in 0..handshakes {
+        if halves.len() < 500 {
+            let mut stream = tcp(secure).await;
+            half_a_handshake(&mut stream).await;
+            halves.push(stream);
+        }
         // Whoever shakes hands in full and goes at once is no news either.
         drop(authority.connect("visitor", secure).await);
         if n % 10 == 0 {
@@ -525,6 +551,79 @@ async fn a_certificate_that_is_out_of_date_and_a_key_that_is_no_secret_are_warne
         assert!(line.contains("WARN"), "{line}");
         line_with(&mut daemon, "listening on 127.0.0.1:").await;
     }
+}
+
+#[tokio::test]
+async fn a_failed_handshake_is_one_line_in_the_log_at_most() {
+    let place = Place::new();
+    let tls = listener(&place.authority.path("snakk.crt"), &place.authority.path("snakk.key"));
+    place.configure(&format!("[limits]\nlogin_timeout = \"300ms\"\n{tls}"));
+    let (mut daemon, address) = place.start().await;
+    line_with(&mut daemon, "snakkd is running").await;
+    let builder = || Client::builder(format!("tls://{address}")).username("ann");
+    for _ in 0..2 {
+        // Two kinds that are news ..
+        let mut plain = tcp(address).await;
+        plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        rest(&mut plain).await;
+        builder().connect().await.unwrap_err();
+        // .. and some that are none: who only looks, who goes in the middle of it, and who is too slow.
+        drop(tcp(address).await);
+        let mut gone = tcp(address).await;
+        half_a_handshake(&mut gone).await;
+        drop(gone);
+        let mut slow = tcp(address).await;
+        half_a_handshake(&mut slow).await;
+        rest(&mut slow).await;
+        builder().trust(Trust::Anything).connect().await.unwrap();
+    }
+    // A flood is counted.
+    for _ in 0..30 {
+        let mut plain = tcp(address).await;
+        plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        rest(&mut plain).await;
+    }
+    daemon.sigterm();
+    let mut lines = Vec::new();
+    while let Some(line) = within("the end of the log", daemon.line()).await {
+        lines.push(line);
+    }
+    let count = |words: &str| lines.iter().filter(|line| line.contains(words)).count();
+    assert!(lines.iter().all(|line| !line.contains("WARN") && !line.contains("ERROR")), "{lines:#?}");
+    assert_eq!(count("the certificate is not trusted there"), 2, "{lines:#?}");
+    let plain = count("what came is not TLS");
+    assert!((2..32).contains(&plain), "{plain} of 32: {lines:#?}");
+    assert_eq!(lines.len(), 2 + plain + 2, "the rest is the farewell: {lines:#?}");
+    assert!(lines.iter().all(|line| !line.contains("no TLS handshake") || line.contains("peer=127.0.0.1")));
+}
+
+/// What the README tells to do, done with its very words.
+#[tokio::test]
+async fn the_certificate_of_the_readme_is_good_and_has_the_fingerprint_that_openssl_says() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let making = page.lines().find(|line| line.starts_with("openssl req ")).expect("a line for openssl");
+    let place = Place::new();
+    let shell = |line: &str| Command::new("/bin/sh").args(["-c", line]).current_dir(place.folder.path()).output();
+    if !shell("openssl version").unwrap().status.success() {
+        println!("skipped: there is no openssl here");
+        return;
+    }
+    let made = shell(&making.replace("chat.example.org", "localhost")).unwrap();
+    assert!(made.status.success(), "{made:?}");
+    place.configure(&listener(Path::new("snakk.crt"), Path::new("snakk.key")));
+    let said = shell("openssl x509 -in snakk.crt -noout -fingerprint -sha256").unwrap();
+    let fingerprint: Fingerprint = String::from_utf8(said.stdout).unwrap().parse().unwrap();
+    let check = place.run("check").await;
+    assert!(check.lines.contains(&format!("listener 127.0.0.1:0 (tls, {fingerprint})")), "{check:?}");
+    assert!(!check.lines.iter().any(|line| line.starts_with("note: ")), "the key is a secret: {check:?}");
+    let (_daemon, address) = place.start().await;
+    let pinned = Client::builder(format!("tls://{address}")).username("ann").trust(Trust::Pinned(fingerprint));
+    pinned.connect().await.unwrap();
+    let person = Person::of(address);
+    let server = format!("tls://localhost:{}", address.port());
+    let mut command = person.shell("exec \"$0\" \"$@\"", &["--server", &server, "rooms"]);
+    command.env("SSL_CERT_FILE", place.folder.path().join("snakk.crt"));
+    fine(&ended(daemon().spawn_by(command)).await);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Who we are: the name, the password, and how both come to a session.
 
+use std::time::Duration;
+
 use snakk::Client;
-use snakk::client::{ClientError, Draft};
+use snakk::client::{Builder, ClientError, Draft, Trust};
 use snakk::model::Username;
 use snakk::protocol::Code;
 
@@ -16,6 +18,28 @@ const ATTEMPTS: usize = 5;
 
 /// Connects and logs in. The session comes back by itself when the connection is lost.
 pub(crate) async fn connect(connection: &Connection) -> Result<Client, Failure> {
+    enter(connection).await.map(|(client, _)| client)
+}
+
+/// What it takes to log in once more as the same user, without asking anybody anything.
+#[derive(Clone)]
+pub(crate) struct Again {
+    server: String,
+    username: String,
+    password: Option<String>,
+    timeout: Duration,
+    trust: Trust,
+}
+
+impl Again {
+    /// Connects and logs in.
+    pub(crate) async fn connect(self) -> Result<Client, ClientError> {
+        builder(&self.server, &self.username, self.password.as_deref(), self.timeout).trust(self.trust).connect().await
+    }
+}
+
+/// Connects and logs in, and says how to do the same again.
+pub(crate) async fn enter(connection: &Connection) -> Result<(Client, Again), Failure> {
     let mut door = Door::new(connection)?;
     let password = connection.password.password().await?;
     let (name, chosen) = match &connection.username {
@@ -26,19 +50,21 @@ pub(crate) async fn connect(connection: &Connection) -> Result<Client, Failure> 
         Err(error @ ClientError::LoginRefused { code: Code::NameTaken | Code::BadName, .. }) if password.is_none() => {
             error
         }
-        outcome => return Ok(outcome?),
+        outcome => return Ok(entered(outcome?, &door, connection, name, password)),
     };
     if !chosen {
         for _ in 0..ATTEMPTS {
-            match attempt(&mut door, connection, &suffixed(&name)?, None).await? {
+            let name = suffixed(&name)?;
+            match attempt(&mut door, connection, &name, None).await? {
                 Err(error @ ClientError::LoginRefused { code: Code::NameTaken, .. }) => refusal = error,
-                outcome => return Ok(outcome?),
+                outcome => return Ok(entered(outcome?, &door, connection, name, None)),
             }
         }
     } else if refusal.code() == Some(Code::NameTaken) {
         if can_ask() {
             let password = ask(&format!("Password of {}: ", plain(&name)))?;
-            return Ok(attempt(&mut door, connection, &name, Some(&password)).await??);
+            let client = attempt(&mut door, connection, &name, Some(&password)).await??;
+            return Ok(entered(client, &door, connection, name, Some(password)));
         }
         let hint = "if it is your account, give its password with --password-file; that of the settings counts for their \
                     server and name only";
@@ -47,20 +73,32 @@ pub(crate) async fn connect(connection: &Connection) -> Result<Client, Failure> 
     Err(refusal.into())
 }
 
+fn entered(
+    client: Client,
+    door: &Door<'_>,
+    connection: &Connection,
+    username: String,
+    password: Option<String>,
+) -> (Client, Again) {
+    let (server, timeout, trust) = (connection.server.clone(), connection.timeout, door.trust());
+    (client, Again { server, username, password, timeout, trust })
+}
+
+fn builder(server: &str, username: &str, password: Option<&str>, timeout: Duration) -> Builder {
+    let builder = Client::builder(server).username(username).timeout(timeout).reconnect(true);
+    match password {
+        Some(password) => builder.password(password),
+        None => builder,
+    }
+}
+
 async fn attempt(
     door: &mut Door<'_>,
     connection: &Connection,
     name: &str,
     password: Option<&str>,
 ) -> Result<Result<Client, ClientError>, Failure> {
-    door.open(|| {
-        let builder = Client::builder(&connection.server).username(name).timeout(connection.timeout).reconnect(true);
-        match password {
-            Some(password) => builder.password(password),
-            None => builder,
-        }
-    })
-    .await
+    door.open(|| builder(&connection.server, name, password, connection.timeout)).await
 }
 
 /// Ends a session: a guest's name is free at once, and nobody waits for us.

@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use crate::failure::Failure;
 use crate::{folders, private};
 
-pub(crate) use screen::{Notify, Rtl, Screen, Theme};
+pub(crate) use screen::{Emoji, Notify, Rtl, Screen, Theme};
 
 /// The example that `snakk init` writes: every key, with its default where it has one, and a comment.
 pub(crate) const EXAMPLE: &str = include_str!("config.example.toml");

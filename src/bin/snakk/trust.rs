@@ -62,6 +62,11 @@ impl<'c> Door<'c> {
         Ok(door)
     }
 
+    /// Whom it leads to, by now.
+    pub(crate) fn trust(&self) -> Trust {
+        self.trust.clone()
+    }
+
     /// Connects, asking whether the server is to be trusted where nobody knows. The refusals of a server that is trusted
     /// are the caller's business.
     pub(crate) async fn open(&mut self, builder: impl Fn() -> Builder) -> Result<Result<Client, ClientError>, Failure> {

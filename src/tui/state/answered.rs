@@ -4,7 +4,7 @@ use super::chunk::{Chunk, Key, NoteSort};
 use super::picker::{Choice, Pick, Picker};
 use super::room::{Compose, Room, RoomKey, Scroll, Standing};
 use super::{AGAIN_MS, Connection, Overlay, PAGE, State};
-use crate::client::{Found, Hit, Joined, Page, Posted, ResumedRoom, RoomLine, Start};
+use crate::client::{Event, Found, Hit, Joined, Page, Posted, ResumedRoom, RoomLine, Start};
 use crate::model::{Anchor, Seq, Time};
 use crate::protocol::Code;
 use crate::tui::ask::{Answer, Ask, Deed, Trouble};
@@ -43,11 +43,16 @@ impl State {
                 room.read = room.read.max(mark.read);
                 // What has come meanwhile is counted here already.
                 if room.head <= mark.read || !room.loaded {
-                    (room.unread, room.mentions) = (mark.unread, mark.mentions);
+                    room.count(mark.unread, mark.mentions);
                 }
             }
             Answer::Posted { id, posted } => self.posted(id, posted),
-            Answer::Lag(lag) => (self.lag, self.pinged) = (lag, None),
+            Answer::Lag(lag) => {
+                // An answer that comes after the connection was lost and found says nothing.
+                if self.pinged.take().is_some() {
+                    self.lag = lag;
+                }
+            }
             Answer::Done(deed, done) => self.done(deed, done),
             Answer::Rooms(Err(trouble)) | Answer::Found { found: Err(trouble), .. } => self.error(trouble.text),
             // The next look asks again.
@@ -92,10 +97,10 @@ impl State {
             }
         }
         room.standing = Standing::Followed;
-        room.epoch = Some(joined.epoch.clone());
+        room.set_epoch(&joined.epoch);
         room.kind = joined.kind.known();
         room.role = joined.role.known();
-        room.topic.clone_from(&joined.topic);
+        room.set_topic(&joined.topic);
         if !room.loaded {
             room.live.more_before = joined.head > Seq::ZERO;
         }
@@ -113,9 +118,17 @@ impl State {
             room.read = joined.read;
         }
         self.go(key);
+        // What came before this answer was looked at.
+        let (early, others): (Vec<Event>, Vec<Event>) =
+            std::mem::take(&mut self.early).into_iter().partition(|event| is_of(event, &joined.room));
+        self.early = others;
+        for event in early {
+            self.told(&event);
+        }
     }
 
     fn not_joined(&mut self, name: &str, trouble: &Trouble) {
+        self.early.retain(|event| !is_of(event, name));
         if name.starts_with('@') && trouble.code == Some(Code::NoSuchRoom) {
             // Nothing was said in it yet: it begins with the first message.
             if let Some(key) = self.open(name) {
@@ -311,6 +324,10 @@ impl State {
             Pick::Jump { room: message.room.clone(), seq: message.seq },
         )
     }
+}
+
+fn is_of(event: &Event, name: &str) -> bool {
+    event.entry().is_some_and(|(room, _)| room == name)
 }
 
 /// A stretch in the past that has come to touch the end of the room is one with it.

@@ -8,6 +8,9 @@ use crate::model::RoomRole;
 /// No screen shows more, and no server makes us keep more.
 const MAX_MEMBERS: usize = 2000;
 
+/// The longest name that is kept; servers allow 32 characters.
+const MAX_NAME_BYTES: usize = 512;
+
 /// Somebody in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
@@ -36,7 +39,8 @@ pub(crate) struct Members {
 impl Members {
     /// The answer to the question who is there.
     pub(crate) fn set(&mut self, page: &NamesPage) {
-        self.list = page.names.iter().take(MAX_MEMBERS).map(|line| (fold(&line.name), Member::of(line))).collect();
+        let names = page.names.iter().filter(|line| line.name.len() <= MAX_NAME_BYTES);
+        self.list = names.take(MAX_MEMBERS).map(|line| (fold(&line.name), Member::of(line))).collect();
         self.more = page.more || page.names.len() > MAX_MEMBERS;
         (self.known, self.stale) = (true, false);
     }
@@ -59,7 +63,7 @@ impl Members {
         let full = self.list.len() >= MAX_MEMBERS;
         match self.list.get_mut(&fold(name)) {
             Some(member) => member.role = role,
-            None if full => self.more = true,
+            None if full || name.len() > MAX_NAME_BYTES => self.more = true,
             None => {
                 let member = Member { name: name.to_owned(), role, online: true, away: false, guest: false };
                 self.list.insert(fold(name), member);

@@ -33,6 +33,8 @@ use crate::model::{Anchor, Seq, Time};
 const PAGE: u32 = 100;
 /// More rooms than this are not shown, whatever a server says.
 const MAX_ROOMS: usize = 1000;
+/// Entries of rooms whose joining is not answered yet that are kept until then.
+const MAX_EARLY: usize = 256;
 /// How much memory all logs may take; beyond it, rooms that nobody looks at forget what the server has.
 const MAX_BYTES: usize = 64 << 20;
 /// Read marks are told no more often than this, in milliseconds.
@@ -162,6 +164,8 @@ pub(crate) struct State {
     /// The room to go to when it has come, where one was named at the start.
     wanted: Option<String>,
     greeted: bool,
+    /// Entries that came before the answer to the join of their room.
+    early: Vec<Event>,
     read_due: BTreeMap<RoomKey, Seq>,
     read_at: Time,
     ping_at: Time,
@@ -204,6 +208,7 @@ impl State {
             max_text_bytes: usize::MAX,
             wanted,
             greeted: false,
+            early: Vec::new(),
             read_due: BTreeMap::new(),
             read_at: Time::default(),
             ping_at: Time::default(),
@@ -347,7 +352,8 @@ impl State {
         self.connection = Connection::Online;
         // A guest that came by a new session is another one.
         self.outbox.connected(again && (other || login.guest));
-        for membership in login.rooms.iter().take(MAX_ROOMS) {
+        self.early.clear();
+        for membership in login.rooms.iter().filter(|room| Room::is_name(&room.room)).take(MAX_ROOMS) {
             match self.by_name(&membership.room) {
                 Some(room) => room.learn(membership),
                 None => {
@@ -398,7 +404,7 @@ impl State {
         if let Some(room) = self.by_name(name) {
             return Some(room.key);
         }
-        if self.rooms.len() >= MAX_ROOMS {
+        if self.rooms.len() >= MAX_ROOMS || !Room::is_name(name) {
             self.error("there are too many rooms on this screen; /leave one first");
             return None;
         }
@@ -465,7 +471,9 @@ impl State {
         let (looking, online) = (self.looking(), self.connection == Connection::Online);
         let (me, now) = (self.me.clone(), self.now);
         let Some(room) = self.by_key(key) else { return };
-        if let Some(seen) = seen.filter(|seen| looking && *seen > room.read && room.is_open()) {
+        // What lies between the end of what was read and a place that was jumped to was not seen.
+        let is_read = |seen: &Seq| looking && *seen > room.read && room.is_open() && room.back.is_none();
+        if let Some(seen) = seen.filter(is_read) {
             room.read = seen;
             let before = (room.unread, room.mentions);
             let known = !room.live.more_before || room.live.first_message().is_some_and(|first| first <= seen);
@@ -477,10 +485,7 @@ impl State {
                     unread += 1;
                     mentions += u64::from(calls(message, &me));
                 }
-                (room.unread, room.mentions) = (unread, if room.is_direct() { unread } else { mentions });
-            }
-            if room.unread == 0 {
-                room.unread_since = None;
+                room.count(unread, mentions);
             }
             let is_stale = before != (room.unread, room.mentions);
             self.stale |= is_stale;
@@ -625,7 +630,7 @@ impl State {
         if bytes <= MAX_BYTES {
             return;
         }
-        for keep in [100, 0] {
+        for keep in [100, 10, 0] {
             for room in self.rooms.iter_mut().filter(|room| room.key != current) {
                 room.shrink(keep);
             }
@@ -635,7 +640,12 @@ impl State {
         }
         let room = self.room_mut();
         room.go_to_end();
-        room.shrink(200);
+        // Fewer and fewer, for a message may be of any length.
+        let mut keep = 256;
+        while room.bytes() > MAX_BYTES / 2 && keep > 0 {
+            room.shrink(keep);
+            keep /= 2;
+        }
     }
 
     fn ask(&mut self, ask: Ask) {

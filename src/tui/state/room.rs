@@ -24,6 +24,11 @@ const TYPING_MS: i64 = 6_000;
 const MAX_SPEAKERS: usize = 200;
 const MAX_TYPING: usize = 10;
 
+/// The longest name that is kept; servers allow 64 characters.
+const MAX_NAME_BYTES: usize = 512;
+/// The longest topic that is kept; servers allow 512 bytes.
+const MAX_TOPIC_CHARS: usize = 2000;
+
 /// Where in a room one looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Scroll {
@@ -157,15 +162,38 @@ impl Room {
         room
     }
 
+    /// Whether a server may call a room that.
+    pub(crate) fn is_name(name: &str) -> bool {
+        !name.is_empty() && name.len() <= MAX_NAME_BYTES
+    }
+
+    /// It is about something else.
+    pub(crate) fn set_topic(&mut self, topic: &str) {
+        self.topic = topic.chars().take(MAX_TOPIC_CHARS).collect();
+    }
+
+    /// What changes when the room begins anew.
+    pub(crate) fn set_epoch(&mut self, epoch: &str) {
+        self.epoch = Some(epoch.to_owned()).filter(|epoch| epoch.len() <= MAX_NAME_BYTES);
+    }
+
+    /// How much is unread in it. Everything that is said to one alone is meant for one.
+    pub(crate) fn count(&mut self, unread: u64, mentions: u64) {
+        self.unread = unread;
+        self.mentions = if self.is_direct() { unread } else { mentions };
+        if unread == 0 {
+            self.unread_since = None;
+        }
+    }
+
     /// Takes in what a login says of the room.
     pub(crate) fn learn(&mut self, membership: &Membership) {
         self.kind = membership.kind.known();
-        self.topic.clone_from(&membership.topic);
+        self.set_topic(&membership.topic);
         self.role = membership.role.known();
         self.counted = membership.head;
         self.read = membership.read;
-        self.unread = membership.unread;
-        self.mentions = membership.mentions;
+        self.count(membership.unread, membership.mentions);
     }
 
     /// Whether it is a conversation of two.
@@ -220,9 +248,11 @@ impl Room {
 
     /// Somebody said something.
     pub(crate) fn spoke(&mut self, name: &str) {
-        self.speakers.retain(|speaker| speaker != name);
-        self.speakers.insert(0, name.to_owned());
-        self.speakers.truncate(MAX_SPEAKERS);
+        if name.len() <= MAX_NAME_BYTES {
+            self.speakers.retain(|speaker| speaker != name);
+            self.speakers.insert(0, name.to_owned());
+            self.speakers.truncate(MAX_SPEAKERS);
+        }
         self.typing.retain(|(typist, _)| typist != name);
     }
 
@@ -234,7 +264,7 @@ impl Room {
     /// Somebody is typing.
     pub(crate) fn types(&mut self, name: &str, now: Time) {
         self.typing.retain(|(typist, _)| typist != name);
-        if self.typing.len() < MAX_TYPING {
+        if self.typing.len() < MAX_TYPING && name.len() <= MAX_NAME_BYTES {
             self.typing.push((name.to_owned(), Time(now.0.saturating_add(TYPING_MS))));
         }
     }
@@ -252,9 +282,8 @@ impl Room {
     /// Forgets what nobody looks at and the server has, so that memory has a bound; `looked_at`: it is on the screen.
     pub(crate) fn trim(&mut self, looked_at: bool) {
         let most = if looked_at { KEPT } else { KEPT_ELSEWHERE };
-        if !looked_at {
-            // Where one was is found again by its number, but not what is around it.
-            self.back = None;
+        if !looked_at && self.back.is_some() {
+            self.go_to_end();
         }
         if self.live.log.len() <= 2 * most && self.live.bytes() < 2 * most * 4096 {
             return;

@@ -1,8 +1,8 @@
 //! What the server told.
 
 use super::chunk::{Note, NoteSort};
-use super::room::{RoomKey, Standing};
-use super::{Connection, Effect, RING_EVERY_MS, State};
+use super::room::{Room, RoomKey, Standing};
+use super::{Connection, Effect, MAX_EARLY, RING_EVERY_MS, State};
 use crate::client::{Event, Invited, Member, Message, Removed, RoomChanged, RoomResumed};
 use crate::model::{MemberChange, Seq, Time};
 use crate::tui::deeds;
@@ -39,10 +39,7 @@ impl State {
             Event::Read(mark) => {
                 if let Some(room) = self.by_name(&mark.room) {
                     room.read = room.read.max(mark.read);
-                    (room.unread, room.mentions) = (mark.unread, mark.mentions);
-                    if room.unread == 0 {
-                        room.unread_since = None;
-                    }
+                    room.count(mark.unread, mark.mentions);
                 }
             }
             Event::Invited(invited) => self.invited(invited),
@@ -67,6 +64,7 @@ impl State {
 
     fn connected(&mut self, new_guest: bool) {
         self.connection = Connection::Online;
+        self.early.clear();
         self.flash = None;
         self.outbox.connected(new_guest);
         (self.follow_at, self.ping_at) = (Time::default(), Time::default());
@@ -122,7 +120,13 @@ impl State {
         let text = if is_seen { None } else { deeds::deed(event, &self.zone) };
         let looking = self.looking();
         let (me, current) = (self.me.clone(), self.current);
-        let Some(room) = self.by_name(name) else { return };
+        let Some(room) = self.by_name(name) else {
+            // It may be one that is being joined: the answer is on its way.
+            if self.early.len() < MAX_EARLY {
+                self.early.push(event.clone());
+            }
+            return;
+        };
         let is_new = seq > room.head;
         let before = room.head;
         room.head = room.head.max(seq);
@@ -153,7 +157,7 @@ impl State {
                     self.ring(key, message);
                 }
             }
-            Event::Topic(topic) => room.topic.clone_from(&topic.topic),
+            Event::Topic(topic) => room.set_topic(&topic.topic),
             Event::Member(member) => self.member_changed(member),
             _ => {}
         }
@@ -187,7 +191,7 @@ impl State {
     }
 
     fn renamed(&mut self, was: &str, name: &str) {
-        if self.by_name(name).is_some() {
+        if self.by_name(name).is_some() || !Room::is_name(name) {
             return;
         }
         if let Some(room) = self.by_name(was) {

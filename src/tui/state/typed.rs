@@ -10,6 +10,7 @@ use crate::client::Draft;
 use crate::model::{Anchor, Seq};
 use crate::tui::ask::{Ask, Deed};
 use crate::tui::complete::{Completion, Words};
+use crate::tui::editor::MAX_BYTES;
 use crate::tui::emoji;
 use crate::tui::keys::{self, Action, Place};
 use crate::tui::layout::MEMBERS_FROM;
@@ -114,9 +115,11 @@ impl State {
         self.typing.reset();
         let room = self.room_mut();
         room.selected = None;
-        room.editor.paste(text);
+        let fits = room.editor.paste(text);
         let lines = room.editor.text().lines().count();
-        if lines > 1 {
+        if !fits {
+            self.error(format!("that is too much: a message has room for {MAX_BYTES} bytes at most"));
+        } else if lines > 1 {
             self.say(format!("{lines} lines, which Enter sends as one message"));
         }
         self.tell_typing();

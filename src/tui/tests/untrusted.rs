@@ -93,6 +93,28 @@ fn a_flood_of_whatever_a_server_can_say_stays_within_bounds() {
 }
 
 #[test]
+fn words_of_a_megabyte_are_not_kept_and_not_looked_at_whole() {
+    let mut ann = Person::new(0);
+    let huge = "@ann words ".repeat(80_000);
+    for number in 1..300_u64 {
+        ann.said("lobby", number, &huge, &huge);
+        ann.tell(Event::Typing { room: "lobby".to_owned(), user: huge.clone() });
+        ann.tell(Event::Invited(read(json!({"room": format!("@{huge}"), "from": huge, "head": 1}))));
+        if number % 50 == 0 {
+            ann.screen();
+        }
+    }
+    let names: Vec<serde_json::Value> = (0..100).map(|_| json!({"name": huge, "role": huge, "online": true})).collect();
+    ann.names("lobby", &json!(names));
+    let topic = json!({"room": "lobby", "seq": 300, "from": huge, "time": NOON.to_string(), "topic": huge});
+    ann.tell(Event::Topic(read(topic)));
+    ann.screen();
+    let bytes: usize = ann.state.rooms.iter().map(crate::tui::state::room::Room::bytes).sum();
+    assert!(bytes <= 80 << 20, "{bytes} bytes");
+    assert!(ann.state.rooms.len() <= 3 && ann.state.room().topic.len() <= 2000);
+}
+
+#[test]
 fn reactions_without_end_are_counted_and_not_kept() {
     let mut ann = Person::new(0);
     ann.said("lobby", 1, "bob", "react!");

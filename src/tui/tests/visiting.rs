@@ -337,3 +337,29 @@ fn a_server_that_owes_an_answer_is_seen_to_be_slow() {
     ann.later(20_000);
     assert!(ann.asked().contains(&Ask::Ping));
 }
+
+#[test]
+fn what_comes_before_the_answer_to_a_join_is_there_behind_it() {
+    let mut ann = Person::new(0);
+    ann.enters("/join den");
+    ann.said("den", 8, "bob", "just now");
+    let topic = json!({"room": "den", "seq": 9, "from": "bob", "time": NOON.to_string(), "topic": "secrets"});
+    ann.tell(Event::Topic(read(topic)));
+    ann.answer(Answer::Joined("den".to_owned(), Ok(super::person::joined("den", 7))));
+    assert!(ann.shows("just now") && ann.shows(" den secrets"));
+    assert_eq!(ann.state.room().head, Seq(9));
+}
+
+#[test]
+fn a_look_far_back_marks_nothing_as_read_that_lies_between() {
+    let mut ann = Person::new(200);
+    ann.login(&json!([{"room": "lobby", "head": 200, "read": 50, "unread": 150}]));
+    ann.follow("lobby", 200);
+    let key = ann.key_of("lobby");
+    let around = page_of("lobby", &many(100, 130), true, 200);
+    ann.answer(Answer::Page { key, anchor: Anchor::Around(seq(110)), page: Ok(around) });
+    assert!(ann.shows("message 110"));
+    ann.later(1000);
+    let reads = ann.asked().into_iter().filter(|ask| matches!(ask, Ask::Read { .. })).count();
+    assert_eq!((reads, ann.state.room().read), (0, Seq(50)));
+}

@@ -36,6 +36,26 @@ pub(crate) struct Screen {
 struct Seen {
     parser: vt100::Parser,
     bytes: Vec<u8>,
+    /// How many of the bytes are on the screen. A frame that is not whole yet is not.
+    shown: usize,
+}
+
+/// What stands in front of a frame and behind it (synchronized output).
+const FRAME: &[u8] = b"\x1b[?2026h";
+const FRAME_END: &[u8] = b"\x1b[?2026l";
+
+impl Seen {
+    fn write(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        let waiting = &self.bytes[self.shown..];
+        let last = |mark: &[u8]| waiting.windows(mark.len()).rposition(|window| window == mark);
+        let begun = last(FRAME).filter(|begun| last(FRAME_END).is_none_or(|ended| ended < *begun));
+        // A mark may be cut in two by the reading.
+        let half = (1..FRAME.len()).rev().find(|length| waiting.ends_with(&FRAME[..*length])).unwrap_or(0);
+        let whole = begun.unwrap_or(waiting.len() - half);
+        self.parser.process(&waiting[..whole]);
+        self.shown += whole;
+    }
 }
 
 /// What a cell looks like.
@@ -78,17 +98,14 @@ impl Person {
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
         let (mut output, keys) = pty.into_split();
         let parser = vt100::Parser::new(size(rows), size(columns), 0);
-        let seen = Arc::new(Mutex::new(Seen { parser, bytes: Vec::new() }));
+        let seen = Arc::new(Mutex::new(Seen { parser, bytes: Vec::new(), shown: 0 }));
         let ((tell, changed), (exited, exit)) = (watch::channel(()), watch::channel(None));
         let writing = Arc::clone(&seen);
         tokio::spawn(async move {
             let mut bytes = [0; 8192];
             // At the end of the program reading fails (EIO) instead of ending.
             while let Ok(count @ 1..) = output.read(&mut bytes).await {
-                let mut seen = lock(&writing);
-                seen.parser.process(&bytes[..count]);
-                seen.bytes.extend_from_slice(&bytes[..count]);
-                drop(seen);
+                lock(&writing).write(&bytes[..count]);
                 tell.send_replace(());
             }
             exited.send_replace(child.wait().await.ok());

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
 use tokio_util::sync::CancellationToken;
 
 use super::server::{guest, hello};
@@ -74,8 +74,7 @@ impl Authority {
 
     /// Puts these into `snakk.crt` and `snakk.key`.
     pub(crate) fn write(&self, certificate: &str, key: &str) -> TlsSection {
-        let mut tls = TlsSection::default();
-        (tls.certificate, tls.key) = (self.path("snakk.crt"), self.path("snakk.key"));
+        let tls = TlsSection::new(self.path("snakk.crt"), self.path("snakk.key"));
         fs::write(&tls.certificate, certificate).expect("a file");
         fs::write(&tls.key, key).expect("a file");
         fs::set_permissions(&tls.key, fs::Permissions::from_mode(0o600)).expect("a file of ours");
@@ -85,10 +84,16 @@ impl Authority {
     /// The fingerprint of the certificate that is there.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut config = Config::default();
-        let mut tls = TlsSection::default();
-        (tls.certificate, tls.key) = (self.path("snakk.crt"), self.path("snakk.key"));
-        config.listeners[0].tls = Some(tls);
+        config.listeners[0].tls = Some(TlsSection::new(self.path("snakk.crt"), self.path("snakk.key")));
         check_certificates(&config).expect("a good certificate")[0].fingerprint
+    }
+
+    fn config(&self, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.der().clone()).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_protocol_versions(versions).expect("versions");
+        Arc::new(config.with_root_certificates(roots).with_no_client_auth())
     }
 
     /// Connects to a server whose certificate it has signed. With an IP address there is no SNI.
@@ -99,15 +104,19 @@ impl Authority {
         host: &str,
         versions: &[&'static SupportedProtocolVersion],
     ) -> std::io::Result<Secure> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.der().clone()).expect("a certificate");
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let config = config.with_protocol_versions(versions).expect("versions");
-        let config = config.with_root_certificates(roots).with_no_client_auth();
         let host = ServerName::try_from(host.to_owned()).expect("a host");
         stream.set_nodelay(true)?;
-        let stream = within("a handshake", TlsConnector::from(Arc::new(config)).connect(host, stream)).await?;
+        let stream = within("a handshake", TlsConnector::from(self.config(versions)).connect(host, stream)).await?;
         Ok(Wire::on(name, stream))
+    }
+
+    /// The message with which a good client begins.
+    pub(crate) fn first_message(&self) -> Vec<u8> {
+        let host = ServerName::try_from("localhost").expect("a host");
+        let mut client = ClientConnection::new(self.config(BOTH), host).expect("a client");
+        let mut message = Vec::new();
+        client.write_tls(&mut message).expect("a vector takes everything");
+        message
     }
 
     /// An encrypted connection that has said nothing yet.

@@ -19,6 +19,8 @@ pub(crate) struct Screen {
     pub(crate) members: bool,
     /// Who puts text that runs from right to left into its order.
     pub(crate) rtl: Rtl,
+    /// What the terminal makes of emoji with skin tones.
+    pub(crate) emoji: Emoji,
     /// Whether the mouse is taken, with which the terminal then cannot select text any more.
     pub(crate) mouse: bool,
 }
@@ -33,6 +35,7 @@ impl Default for Screen {
             notify_text: false,
             members: true,
             rtl: Rtl::Reorder,
+            emoji: Emoji::Auto,
             mouse: false,
         }
     }
@@ -47,6 +50,7 @@ pub(super) const KEYS: &[Key<Screen>] = &[
     Key { name: "notify_text", rule: Rule::Free, field: |screen| &mut screen.notify_text },
     Key { name: "members", rule: Rule::Free, field: |screen| &mut screen.members },
     Key { name: "rtl", rule: Rule::Free, field: |screen| &mut screen.rtl },
+    Key { name: "emoji", rule: Rule::Free, field: |screen| &mut screen.emoji },
     Key { name: "mouse", rule: Rule::Free, field: |screen| &mut screen.mouse },
 ];
 
@@ -97,4 +101,20 @@ pub(crate) enum Rtl {
 
 impl Choice for Rtl {
     const ALL: &'static [(&'static str, Rtl)] = &[("reorder", Rtl::Reorder), ("terminal", Rtl::Terminal)];
+}
+
+/// What the terminal makes of emoji with skin tones (`screen.emoji`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Emoji {
+    /// As the environment says which terminal it is.
+    Auto,
+    /// It shows them as one.
+    Full,
+    /// It shows the tone apart: it is left out.
+    Simple,
+}
+
+impl Choice for Emoji {
+    const ALL: &'static [(&'static str, Emoji)] =
+        &[("auto", Emoji::Auto), ("full", Emoji::Full), ("simple", Emoji::Simple)];
 }

@@ -1,6 +1,6 @@
 //! What is accepted, what is said about the rest, and what is taken from where.
 
-use super::screen::{Notify, Rtl, Theme};
+use super::screen::{Emoji, Notify, Rtl, Theme};
 use super::*;
 
 fn parse(text: &str) -> Result<Settings, ConfigErrors> {
@@ -53,7 +53,7 @@ fn every_key_can_be_set() {
         "server = \"h:1\"\nusername = \"ann\"\nroom = \"dev\"\npassword_command = [\"pass\", \"show\"]\n\
          password_file = \"secret\"\ntls_fingerprint = \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"\n\
          [screen]\ntheme = \"mono\"\ntime_format = \"%c\"\nnotify = \"osc9\"\nnotify_command = [\"a\", \"b\"]\n\
-         notify_text = true\nmembers = false\nrtl = \"terminal\"\nmouse = true\n[profile.work]\npassword_command = \"x | y\"\n",
+         notify_text = true\nmembers = false\nrtl = \"terminal\"\nemoji = \"simple\"\nmouse = true\n[profile.work]\npassword_command = \"x | y\"\n",
     );
     let base = &settings.base;
     assert_eq!(
@@ -70,6 +70,7 @@ fn every_key_can_be_set() {
         notify_text: true,
         members: false,
         rtl: Rtl::Terminal,
+        emoji: Emoji::Simple,
         mouse: true,
     };
     assert_eq!(settings.screen, screen);
