@@ -1,7 +1,7 @@
 //! The full-screen terminal client, on top of the typed [`Client`](crate::Client): what is shown is a pure function of a state, the
 //! state a pure function of what happened, and every rule of the chat lives in the server.
 //!
-//! What happens (keys, events, answers, time) goes into [`State`](state::State), which says what it wants done; `run.rs` does
+//! What happens (keys, events, answers, time) goes into `state::State`, which says what it wants done; `run.rs` does
 //! it, `view/` draws it. `keys.rs` and `slash.rs` are the two tables of what one can do.
 
 mod ask;

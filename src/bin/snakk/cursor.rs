@@ -113,6 +113,14 @@ impl Cursor {
     }
 }
 
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        // Said aloud: a process that another thread is just starting has a copy of the file until it runs, and with the
+        // copy the lock. Where it fails, closing the file does the same a moment later.
+        let _ = self.file.unlock();
+    }
+}
+
 /// The text of the file.
 fn written(room: &str, epoch: &str, seq: Seq) -> String {
     let string = |text: &str| serde_json::Value::from(text).to_string();

@@ -95,7 +95,7 @@ fn each_problem_is_told_with_its_place() {
         (
             "[screen]\nroom = \"x\"",
             "2:1: unknown key screen.room, screen has theme, time_format, notify, notify_command, notify_text, members, rtl, \
-             mouse; did you mean \"room, above [screen]\"?",
+             emoji, mouse; did you mean \"room, above [screen]\"?",
         ),
         (
             "[profile.a]\nthem = 1",
