@@ -108,13 +108,7 @@ impl State {
         if let Event::Room(change) = event {
             self.room_changed(change);
         }
-        let time = match event {
-            Event::Message(message) => message.time,
-            Event::Topic(topic) => topic.time,
-            Event::Member(member) => member.time,
-            Event::Room(change) => change.time,
-            _ => self.now,
-        };
+        let time = event.time().unwrap_or(self.now);
         // Edits, deletions and reactions are seen in the message itself.
         let is_seen = matches!(event, Event::Message(_) | Event::Edit(_) | Event::Delete(_) | Event::React(_));
         let text = if is_seen { None } else { deeds::deed(event, &self.zone) };
