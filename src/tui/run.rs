@@ -85,9 +85,9 @@ pub async fn run(
                     answers.spawn(async move { Some(perform(&client, ask).await) });
                 }
                 Effect::Ring { title, text } => {
-                    let in_tmux = std::env::var_os("TMUX").is_some();
-                    terminal.write(&notify::sequence(state.settings.notify, &title, &text, in_tmux))?;
-                    let command = state.settings.notify_command.clone();
+                    let Settings { notify, in_tmux, notify_command, .. } = &state.settings;
+                    terminal.write(&notify::sequence(*notify, &title, &text, *in_tmux))?;
+                    let command = notify_command.clone();
                     answers.spawn(async move {
                         notify::run(command, title, text).await;
                         None

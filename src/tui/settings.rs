@@ -10,6 +10,8 @@ pub struct Settings {
     pub time_format: String,
     /// How somebody who looks elsewhere is told that they are wanted.
     pub notify: Notify,
+    /// Whether tmux is between us and the terminal, and has to be told to hand notifications on.
+    pub in_tmux: bool,
     /// A program, with its arguments, that is told as well: title and text come behind them.
     pub notify_command: Vec<String>,
     /// Whether what was said goes into notifications, or only who said it.
@@ -30,6 +32,7 @@ impl Default for Settings {
             look: Look::Dark,
             time_format: "%H:%M".to_owned(),
             notify: Notify::Bell,
+            in_tmux: false,
             notify_command: Vec::new(),
             notify_text: false,
             members: true,

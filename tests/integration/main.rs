@@ -36,6 +36,7 @@ mod rights;
 mod rooms;
 mod rules;
 mod screen;
+mod screen_calls;
 mod searching;
 mod secrets;
 mod slow_reader;

@@ -50,14 +50,16 @@ pub(crate) async fn run(setup: &Setup) -> Result<(), Failure> {
 /// What the settings choose.
 fn chosen(screen: &Screen) -> Settings {
     let mut chosen = Settings::default();
+    let variables = Variables::here();
+    chosen.in_tmux = !variables.tmux.is_empty();
     chosen.look = match screen.theme {
-        settings::Theme::Auto => look_of(&Variables::here()),
+        settings::Theme::Auto => look_of(&variables),
         settings::Theme::Dark => Look::Dark,
         settings::Theme::Light => Look::Light,
         settings::Theme::Mono => Look::Mono,
     };
     chosen.emoji = match screen.emoji {
-        settings::Emoji::Auto => emoji_of(&Variables::here()),
+        settings::Emoji::Auto => emoji_of(&variables),
         settings::Emoji::Full => Emoji::Full,
         settings::Emoji::Simple => Emoji::Simple,
     };

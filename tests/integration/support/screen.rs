@@ -226,6 +226,22 @@ impl Screen {
         (screen.bracketed_paste(), screen.hide_cursor())
     }
 
+    /// Waits until something was written to the terminal that is no part of the picture.
+    pub(crate) async fn rings(&mut self, sequence: &str) {
+        let waiting = async {
+            loop {
+                self.changed.mark_unchanged();
+                if self.bytes().windows(sequence.len()).any(|window| window == sequence.as_bytes()) {
+                    return;
+                }
+                if self.changed.changed().await.is_err() {
+                    panic!("{sequence:?} was not written");
+                }
+            }
+        };
+        within(&format!("{sequence:?} on the terminal"), waiting).await;
+    }
+
     /// Gives the terminal another size.
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
         lock(&self.seen).parser.screen_mut().set_size(size(rows), size(columns));
