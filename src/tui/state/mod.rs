@@ -235,7 +235,11 @@ impl State {
             Input::Key(key) => self.key(key),
             Input::Paste(text) => self.paste(&text),
             Input::Wheel(rows) => self.scroll(rows),
-            Input::Resize(columns, rows) => self.size = (columns, rows),
+            Input::Resize(columns, rows) => {
+                self.size = (columns, rows);
+                // A window that was small for a moment has lost what was cut off, though its size may be the old one.
+                self.effects.push(Effect::Redraw);
+            }
             Input::Focus(focused) => self.focus(focused),
             Input::Session { login, server, motd, max_text_bytes } => {
                 (self.server, self.max_text_bytes) = (server, max_text_bytes);
