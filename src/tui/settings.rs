@@ -4,6 +4,8 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
+    /// What the first room begins with, for this screen alone.
+    pub greeting: Vec<String>,
     /// The colours.
     pub look: Look,
     /// How a message's time is shown (strftime).
@@ -29,6 +31,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
+            greeting: Vec::new(),
             look: Look::Dark,
             time_format: "%H:%M".to_owned(),
             notify: Notify::Bell,

@@ -39,7 +39,9 @@ pub(crate) async fn run(setup: &Setup) -> Result<(), Failure> {
     }));
     let connect = move || -> Connecting { Box::pin(again.clone().connect()) };
     let room = Some(setup.room.clone());
-    let outcome = tui::run(client, connect, room, chosen(&setup.screen), signals, suspend).await;
+    let mut settings = chosen(&setup.screen);
+    settings.greeting.clone_from(&setup.greeting);
+    let outcome = tui::run(client, connect, room, settings, signals, suspend).await;
     let outcome = outcome.map_err(|error| Failure::new(Failure::REFUSED, format!("the terminal: {error}")))?;
     for (room, text) in &outcome.unsent {
         note(&format!("not sent to {}: {}", plain(room), plain(text)));

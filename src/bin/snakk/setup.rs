@@ -20,6 +20,8 @@ pub(crate) struct Setup {
     pub(crate) room: String,
     /// How the full screen looks and behaves.
     pub(crate) screen: Screen,
+    /// What it begins with.
+    pub(crate) greeting: Vec<String>,
 }
 
 /// Where to go, and as whom.
@@ -75,6 +77,6 @@ impl Setup {
             json: given.json,
         };
         let room = profile.room.unwrap_or_else(|| "lobby".to_owned());
-        Ok(Setup { connection, room, screen: settings.screen })
+        Ok(Setup { connection, room, screen: settings.screen, greeting: Vec::new() })
     }
 }

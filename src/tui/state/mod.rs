@@ -393,6 +393,9 @@ impl State {
         if !motd.is_empty() {
             self.tell(NoteSort::Told, motd.to_owned());
         }
+        for line in std::mem::take(&mut self.settings.greeting) {
+            self.tell(NoteSort::Told, line);
+        }
         if login.more {
             self.tell(NoteSort::Wrong, "you are in more rooms than this screen shows; /rooms lists them".to_owned());
         }

@@ -38,10 +38,11 @@ pub(crate) async fn run(mut setup: Setup, host: Host, by_line: bool) -> Result<(
     }
     let server = builder.start().await?;
 
-    for line in invitations(&server) {
+    setup.greeting = invitations(&server);
+    for line in &setup.greeting {
         match setup.connection.json {
-            true => note(&line),
-            false => print(&line)?,
+            true => note(line),
+            false => print(line)?,
         }
     }
     setup.connection.server = from_here(&server);
