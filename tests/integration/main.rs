@@ -29,6 +29,7 @@ mod pages;
 mod picture;
 mod plans;
 mod posting;
+mod python;
 mod reading;
 mod removal;
 mod retention;

@@ -267,11 +267,11 @@ impl State {
         };
         if room.editor.is_empty() && room.compose == Compose::Plain {
             self.edit_last();
-        } else if is_untouched {
-            room.compose = Compose::Plain;
-            room.editor.set("");
-            self.older();
         } else if !room.editor.up() {
+            if is_untouched {
+                room.compose = Compose::Plain;
+                room.editor.set("");
+            }
             self.older();
         }
     }

@@ -153,6 +153,16 @@ fn up_again_goes_on_to_what_was_typed_before() {
 }
 
 #[test]
+fn up_goes_through_the_lines_of_a_message_before_it_leaves_it() {
+    let mut ann = Person::new(0);
+    ann.said("lobby", 1, "ann", "one\ntwo");
+    ann.press("Up");
+    ann.press("Up");
+    ann.types("X");
+    assert!(ann.shows("edit> oneX"));
+}
+
+#[test]
 fn each_room_keeps_its_own_draft() {
     let mut ann = Person::new(0);
     ann.types("for the lobby");
