@@ -5,15 +5,19 @@ mod bridge;
 mod builder;
 mod connections;
 mod data_dir;
+mod database;
 mod error;
 mod offline;
 mod options;
 mod running;
 
 pub use crate::chat::AccountLine;
-pub use crate::store::sqlite::OpenError;
+pub use crate::store::sqlite::{
+    Backup, BackupError, ExportError, ImportError, OpenError, Report, RestoreError, Restored,
+};
 pub use builder::Builder;
 pub use data_dir::default_data_dir;
+pub use database::Database;
 pub use error::StartError;
 pub use offline::{Missing, Offline};
 pub use running::{Server, Shutdown};

@@ -36,6 +36,28 @@ pub(crate) enum Verb {
     /// Look after the accounts of a data directory, while no daemon has it open.
     #[command(subcommand)]
     User(UserVerb),
+    /// Write a backup, whether the daemon runs or not: one file, whole and checked, and never in the place of another.
+    Backup {
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the database, while no daemon has it open. The old database is kept beside it.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
+    /// Look whether a database or a backup holds together, and change nothing.
+    Verify {
+        /// Which.
+        file: PathBuf,
+    },
+    /// Write everything to standard output as lines of JSON, password hashes too, whether the daemon runs or not.
+    Export,
+    /// Make a database of what `export` has written. There must be none yet.
+    Import {
+        /// From where, instead of standard input.
+        file: Option<PathBuf>,
+    },
 }
 
 /// What is to be done about accounts.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use snakk::StartError;
 use snakk::config::ConfigErrors;
-use snakk::server::OpenError;
+use snakk::server::{BackupError, ExportError, ImportError, OpenError, RestoreError};
 
 /// Something failed.
 pub(crate) const FAILURE: u8 = 1;
@@ -61,8 +61,63 @@ impl From<StartError> for Failure {
             StartError::Config(_) | StartError::Address { .. } | StartError::NoDataDir => CONFIG,
             StartError::Listen { .. } => UNAVAILABLE,
             StartError::DataDir { .. } => CANNOT_CREATE,
-            StartError::Database(OpenError::CannotOpen { .. }) => CANNOT_CREATE,
-            StartError::Database(OpenError::Locked { .. }) => TEMPORARY,
+            StartError::Database(error) => code_of(error),
+            _ => FAILURE,
+        };
+        Failure::new(code, error)
+    }
+}
+
+/// The code of a database that cannot be opened.
+fn code_of(error: &OpenError) -> u8 {
+    match error {
+        OpenError::CannotOpen { .. } => CANNOT_CREATE,
+        OpenError::Locked { .. } => TEMPORARY,
+        _ => FAILURE,
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Failure {
+        Failure::new(code_of(&error), error)
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Failure {
+        let code = match &error {
+            BackupError::Database(error) => code_of(error),
+            BackupError::CannotWrite { .. } => CANNOT_CREATE,
+            _ => FAILURE,
+        };
+        Failure::new(code, error)
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Failure {
+        let code = match &error {
+            RestoreError::Backup(error) | RestoreError::Place(error) => code_of(error),
+            _ => FAILURE,
+        };
+        Failure::new(code, error)
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Failure {
+        let code = match &error {
+            ImportError::Place(error) => code_of(error),
+            _ => FAILURE,
+        };
+        Failure::new(code, error)
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Failure {
+        let code = match &error {
+            ExportError::Database(error) => code_of(error),
             _ => FAILURE,
         };
         Failure::new(code, error)

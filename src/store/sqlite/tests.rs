@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::model::{RoomId, Seq, Time};
 use crate::store::contract::{Subject, contract, most, nonce, said, seq};
-use crate::store::sqlite::inspect::beside;
+use crate::store::sqlite::files::beside;
 use crate::store::sqlite::nonces;
 use crate::store::sqlite::seams::Seams;
 use crate::store::sqlite::{

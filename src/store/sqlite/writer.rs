@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::store::batch::{Fate, Generations, settle};
 use crate::store::sqlite::append::{Added, Appender};
-use crate::store::sqlite::inspect::beside;
+use crate::store::sqlite::files::beside;
 use crate::store::sqlite::keeper::Task;
 use crate::store::sqlite::lock::{FileId, Lock};
 use crate::store::sqlite::log::Heads;
