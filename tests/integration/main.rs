@@ -4,6 +4,7 @@
 
 mod abuse;
 mod accounts;
+mod backup;
 mod course;
 mod deletion;
 mod direct;
@@ -13,6 +14,8 @@ mod durability;
 mod edges;
 mod embed;
 mod erasure;
+mod export;
+mod fixtures;
 mod framing;
 mod hints;
 mod layers;

@@ -5,11 +5,12 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::store::sqlite::files::beside;
+use crate::store::sqlite::files::{beside, has_bytes};
 use crate::store::sqlite::{OpenError, rooms};
 
 /// Stands in the header of every database of ours: "snkk".
@@ -25,7 +26,13 @@ pub(super) struct Found {
 
 /// Looks at a database that is not empty, and that nobody has open.
 pub(super) fn inspect(path: &Path, file: &File, known: i64) -> Result<Found, OpenError> {
-    let version = check_header(path, file, known)?;
+    let mut version = check_header(path, file, known)?;
+    if has_bytes(&beside(path, "-journal")) {
+        // A migration was cut short while its pages were written. What is left of it says nothing, not even the number of
+        // the format; SQLite takes it back.
+        roll_back(path).map_err(|error| OpenError::sqlite(path, error))?;
+        version = check_header(path, file, known)?;
+    }
     match read_marker(path) {
         Ok(State { running: None, secret, meta_page }) => {
             check_stray_log(path, file, &secret, meta_page)?;
@@ -43,6 +50,12 @@ pub(super) fn inspect(path: &Path, file: &File, known: i64) -> Result<Found, Ope
         }
         Err(error) => Err(OpenError::damaged(path, error.to_string())),
     }
+}
+
+/// Takes back what a transaction has written that was cut short.
+fn roll_back(path: &Path) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)?.execute_batch("SELECT count(*) FROM sqlite_schema")
 }
 
 /// The first bytes of the file, see <https://sqlite.org/fileformat2.html#the_database_header>.
@@ -172,7 +185,9 @@ fn check_whole(path: &Path, secret: Option<&[u8]>) -> Result<(), OpenError> {
 }
 
 fn quick_check(path: &Path, secret: Option<&[u8]>) -> rusqlite::Result<Option<String>> {
-    match quick_check_over(&connect_alone(path)?, path, secret) {
+    let alone = connect_alone(path)?;
+    alone.busy_timeout(Duration::ZERO)?;
+    match quick_check_over(&alone, path, secret) {
         // Somebody else reads it, a backup for example, and so has made an index of the log that all can use.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

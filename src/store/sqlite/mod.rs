@@ -250,7 +250,9 @@ fn begin(conn: &Connection, marker: &str, unclean: Option<&str>, seams: &Seams) 
     }
     conn.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('running', ?1)", [marker])?;
     conn.execute_batch("COMMIT")?;
+    conn.busy_timeout(writer::OTHERS_WAIT)?;
     let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    conn.busy_timeout(writer::BUSY_WAIT)?;
     if busy {
         // Another program is reading; then the marker lasts in the log.
         conn.pragma_update(None, "synchronous", "FULL")?;

@@ -96,6 +96,8 @@ pub(super) fn look_whole(visit: &Visit) -> Result<Report, OpenError> {
     Ok(report)
 }
 
+type Step = fn(&Connection, Look, &mut Report) -> rusqlite::Result<()>;
+
 /// Looks at a database that is open.
 pub(super) fn look_at(conn: &Connection, path: &Path, look: Look) -> Report {
     let mut report = Report { path: path.to_owned(), ..Report::default() };
@@ -104,7 +106,7 @@ pub(super) fn look_at(conn: &Connection, path: &Path, look: Look) -> Report {
         Err(error) => report.problem(format!("its format cannot be read: {error}")),
     }
     report.is_old = report.format < migrate::newest(migrate::MIGRATIONS);
-    let steps: [(&str, fn(&Connection, Look, &mut Report) -> rusqlite::Result<()>); 5] = [
+    let steps: [(&str, Step); 5] = [
         ("what SQLite makes of it", structure),
         ("its tables", tables),
         ("its logs", logs),

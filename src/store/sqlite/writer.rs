@@ -37,6 +37,8 @@ const RESTART_WAIT: Duration = Duration::from_millis(100);
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
 /// How long a statement waits for another program that has the database locked.
 pub(super) const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How long a start and a stop wait for others who read the log, before they leave it to the next start.
+pub(super) const OTHERS_WAIT: Duration = Duration::from_millis(500);
 /// After a failing disk, writing is tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -200,6 +202,7 @@ pub(super) fn run(parts: Parts) {
 fn stop_cleanly(conn: Connection) -> rusqlite::Result<()> {
     conn.flush_prepared_statement_cache();
     conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.busy_timeout(OTHERS_WAIT)?;
     checkpoint(&conn, "TRUNCATE")?;
     conn.execute("DELETE FROM meta WHERE key = 'running'", [])?;
     conn.close().map_err(|(_, error)| error)

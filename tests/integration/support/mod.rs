@@ -17,6 +17,7 @@ pub(crate) mod people;
 pub(crate) mod person;
 pub(crate) mod requests;
 pub(crate) mod server;
+pub(crate) mod town;
 pub(crate) mod transcript;
 pub(crate) mod wire;
 

@@ -149,7 +149,7 @@ fn insert_all(
                 let Some((table, insert)) = targets.get_mut(&*name) else {
                     return Err(lines.wrong(format!("there is no table {name:?}")));
                 };
-                let values = row.in_order_of(&table.columns).map_err(|problem| lines.wrong(problem))?;
+                let values = row.in_order_of(table).map_err(|problem| lines.wrong(problem))?;
                 if name == NUMBERS {
                     // Each row that was added with a number of its own has left one.
                     numbers.execute([values.first()]).map_err(&failed)?;
@@ -277,10 +277,10 @@ struct Row(Vec<(String, Value)>);
 
 impl Row {
     /// The values in the order of the table's columns: each once, and no others.
-    fn in_order_of(self, columns: &[String]) -> Result<Vec<Value>, String> {
+    fn in_order_of(self, table: &Table) -> Result<Vec<Value>, String> {
         let mut there: HashMap<String, Value> = HashMap::with_capacity(self.0.len());
         for (name, value) in self.0 {
-            if !columns.contains(&name) {
+            if !table.columns.contains(&name) {
                 return Err(format!("the table has no column {name:?}"));
             }
             if there.contains_key(&name) {
@@ -288,8 +288,15 @@ impl Row {
             }
             there.insert(name, value);
         }
-        let missing = |column: &String| format!("the column {column:?} is missing");
-        columns.iter().map(|column| there.remove(column).ok_or_else(|| missing(column))).collect()
+        let mut values = Vec::with_capacity(table.columns.len());
+        for (name, kind) in table.columns.iter().zip(&table.kinds) {
+            let value = there.remove(name).ok_or_else(|| format!("the column {name:?} is missing"))?;
+            if !value.fits(kind) {
+                return Err(format!("the column {name:?} is of the kind {kind}"));
+            }
+            values.push(value);
+        }
+        Ok(values)
     }
 }
 
@@ -320,6 +327,18 @@ enum Value {
     Number(i64),
     Text(String),
     Bytes(Vec<u8>),
+}
+
+impl Value {
+    /// Whether it may stand in a column of that kind as it is. SQLite would take some for others.
+    fn fits(&self, kind: &str) -> bool {
+        match kind {
+            "INTEGER" => matches!(self, Value::Number(_)),
+            "TEXT" => matches!(self, Value::Text(_)),
+            "BLOB" => matches!(self, Value::Bytes(_)),
+            _ => true,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Value {

@@ -7,6 +7,8 @@ pub(super) struct Table {
     pub(super) name: String,
     /// In the order in which they stand in the table.
     pub(super) columns: Vec<String>,
+    /// `INTEGER`, `TEXT`, `BLOB` or `ANY`, for each of them. What SQLite has made itself does not say.
+    pub(super) kinds: Vec<String>,
     /// The columns of its key, in their order.
     key: Vec<String>,
 }
@@ -31,11 +33,12 @@ fn table(conn: &Connection, name: String) -> rusqlite::Result<Table> {
         conn.prepare_cached(sql)?.query_map([&name], |row| row.get(0))?.collect()
     };
     let columns = list("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
+    let kinds = list("SELECT type FROM pragma_table_info(?1) ORDER BY cid")?;
     let mut key = list("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")?;
     if key.is_empty() {
         key.clone_from(&columns);
     }
-    Ok(Table { name, columns, key })
+    Ok(Table { name, columns, kinds, key })
 }
 
 impl Table {
