@@ -256,6 +256,36 @@ async fn who_reads_the_database_keeps_no_daemon_from_starting_or_stopping() {
 }
 
 #[tokio::test]
+async fn a_log_that_somebody_keeps_long_is_told_of_and_cut_back() {
+    let daemon = daemon().await;
+    let mut alice = talker(&daemon).await;
+    alice.ask(json!({"request": "unfollow", "room": "lobby"})).await;
+    let (file, log) = (daemon.data_dir().join("snakk.db"), daemon.data_dir().join("snakk.db-wal"));
+    let reader = open(&file);
+    reader.execute_batch("BEGIN; SELECT count(*) FROM entries").expect("a transaction");
+    let text = "x".repeat(16_000);
+    let told = || daemon.stderr().contains("another program has been reading the database");
+    let mut said = 0;
+    while !told() {
+        alice.send_raw(lines((0..50).map(|_| message("lobby", &text)))).await;
+        for _ in 0..50 {
+            alice.expect(json!({"response": "message", "seq": "<int>"})).await;
+        }
+        said += 50;
+        assert!(said < 20_000, "nothing is told, and the log has {} bytes", fs::metadata(&log).expect("a log").len());
+    }
+    assert!(fs::metadata(&log).expect("a log").len() > 60 << 20);
+    drop(reader);
+    // As soon as more is said.
+    let begun = Instant::now();
+    while fs::metadata(&log).expect("a log").len() > 17 << 20 {
+        alice.say("lobby", "and on").await;
+        assert!(begun.elapsed() < PATIENCE, "it has {} bytes", fs::metadata(&log).expect("a log").len());
+    }
+    stop(daemon).await;
+}
+
+#[tokio::test]
 async fn verify_names_what_is_wrong_and_changes_nothing() {
     let setup = daemon();
     let mut town = town::build(setup.clone(), &Program::ours(), &mut Dice::new()).await;

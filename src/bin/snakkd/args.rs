@@ -95,7 +95,7 @@ pub(crate) enum UserVerb {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0; 1 failure; 2 usage; 69 address not available; 73 cannot create or open the data \
-    directory or database; 75 another snakkd has the database open; 78 bad configuration.";
+    directory, the database or a file; 75 another snakkd has the database open; 78 bad configuration.";
 
 fn role(text: &str) -> Result<ServerRole, String> {
     ServerRole::parse(text).ok_or_else(|| "it must be admin or user".to_owned())

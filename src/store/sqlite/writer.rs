@@ -31,6 +31,9 @@ const CHECKPOINT_PAGES: u32 = 3000;
 const AGAIN_PAGES: u32 = 1000;
 /// From so many on (24 MiB), the writer waits for it, so that the log does not grow for ever.
 const RESTART_PAGES: u32 = 6000;
+/// From so many on (64 MiB) it is worth a word that somebody keeps it from being begun anew, and how often that is said.
+const WARN_PAGES: u32 = 16_384;
+const WARN_EVERY: Duration = Duration::from_secs(60);
 /// How long the writer waits for readers that stand in the way of that.
 const RESTART_WAIT: Duration = Duration::from_millis(100);
 /// How long it then leaves them alone.
@@ -127,6 +130,7 @@ pub(super) fn run(parts: Parts) {
         ask_at: CHECKPOINT_PAGES,
         asked: false,
         stuck: None,
+        warned: None,
         complained: None,
         silent: 0,
         heads: Heads::default(),
@@ -252,6 +256,8 @@ struct Writer {
     asked: bool,
     /// When the log could not be begun anew, because somebody was reading it.
     stuck: Option<Instant>,
+    /// When it was last said that the log is long.
+    warned: Option<Instant>,
     /// When the log file (of tracing) last heard of a failure, and how many batches failed since.
     complained: Option<Instant>,
     silent: u64,
@@ -573,6 +579,15 @@ impl Writer {
             Err(error) => {
                 self.stuck = Some(Instant::now());
                 tracing::debug!(pages, reason = %error, "the log could not be begun anew");
+                if pages >= WARN_PAGES && self.warned.is_none_or(|warned| warned.elapsed() > WARN_EVERY) {
+                    self.warned = Some(Instant::now());
+                    let log = beside(&self.path, "-wal");
+                    tracing::warn!(
+                        file = %log.display(),
+                        mib = pages / 256,
+                        "another program has been reading the database for long, and until it ends the log beside it grows"
+                    );
+                }
             }
         }
     }
