@@ -184,6 +184,45 @@ async fn a_backup_takes_nobodys_place_and_says_why_there_is_none() {
 }
 
 #[tokio::test]
+async fn where_there_is_no_room_nothing_is_left_behind() {
+    let daemon = daemon().await;
+    let setup = daemon.again();
+    let mut alice = talker(&daemon).await;
+    for _ in 0..50 {
+        alice.say("lobby", &"x".repeat(8000)).await;
+    }
+    fine(&setup.run(&["backup", "good.db"]).await);
+    fs::write(setup.dir().join("export"), setup.run(&["export"]).await.lines.join("\n")).expect("a file");
+    stop(daemon).await;
+    let (before, data) = (names(setup.dir()), files(&setup.data_dir()));
+    // No file may have more than 128 KiB.
+    let cramped = |line: &str| {
+        let mut command = std::process::Command::new("/bin/sh");
+        command.args(["-c", &format!("ulimit -f 256; exec \"$0\" {line}"), env!("CARGO_BIN_EXE_snakkd")]);
+        command.current_dir(setup.dir()).env_clear();
+        ended(setup.clone().spawn_by(command))
+    };
+    refused(&cramped("--data-dir data backup cramped.db").await, 73, &["cannot write", "cramped.db"]);
+    refused(&cramped("--data-dir data restore good.db").await, 73, &["snakk.db"]);
+    refused(&cramped("--data-dir other import export").await, 73, &["snakk.db"]);
+    assert!(names(setup.dir()) == before && files(&setup.data_dir()) == data, "{:?}", names(setup.dir()));
+}
+
+#[tokio::test]
+async fn a_file_may_be_called_as_one_likes() {
+    let daemon = daemon().await;
+    talker(&daemon).await.say("lobby", "hello").await;
+    let setup = daemon.again();
+    fs::create_dir(setup.dir().join("file:")).expect("a directory");
+    for name in ["it's 100% \"odd\" n\u{e4}me?#&.db", "file:/x.db", "-- SELECT.db", "%41.db"] {
+        fine(&setup.run(&["backup", "--", name]).await);
+        let ended = setup.run(&["verify", "--", name]).await;
+        fine(&ended);
+        assert!(ended.lines[0].starts_with(name), "{ended:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_database_that_nobody_has_open_is_backed_up_and_stays_as_it_is() {
     let mut daemon = daemon().await;
     let setup = daemon.again();

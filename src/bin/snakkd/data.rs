@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use snakk::server::{Database, ExportError, Report};
 
@@ -10,16 +11,16 @@ use crate::args::Args;
 use crate::exit::{self, Failure};
 use crate::{paths, verbs};
 
-/// Where the database is. What is made from here on is nobody else's business.
+/// Where the database is.
 fn database(args: &Args) -> Result<Database, Failure> {
     let found = paths::load(args)?;
     let data_dir = paths::data_dir(args, &found.config)?;
-    close_to_others();
-    Ok(Database::of(&found.config, data_dir))
-}
-
-fn close_to_others() {
+    // What is made from here on is nobody else's business.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    // By default this signal kills, and what was begun would stay: a write beyond the limit on file sizes shall fail instead.
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())
+        .map_err(|error| Failure::new(exit::FAILURE, format!("cannot catch signals: {error}")))?;
+    Ok(Database::of(&found.config, data_dir))
 }
 
 /// `snakkd backup FILE`.
