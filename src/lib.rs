@@ -1,7 +1,7 @@
 //! snakk: a chat server that you can put anywhere, and its client.
 //!
 //! *snakk* is Norwegian for "talk!". The program `snakkd` is a daemon with one TOML file and one SQLite file that speaks
-//! JSON over TCP; `snakk` is its terminal client. This crate is both of them as a library.
+//! JSON over TCP or TLS; `snakk` is its terminal client. This crate is both of them as a library.
 //!
 //! **A room is a log, a session is a set of cursors, everything else is a hint.** What was acknowledged was committed;
 //! everybody sees a room's entries in one order, each once; a slow reader lags and loses nothing.
@@ -39,9 +39,11 @@
 //! ```
 //!
 //! # Features
-//! `server` and `client` are the two libraries; neither compiles an argument parser or a terminal library. `daemon` and
-//! `tui` are what the programs `snakkd` and `snakk` need on top of them, and are on by default:
-//! `snakk = { version = "0.1", default-features = false, features = ["server"] }` is what an embedder wants.
+//! - `server` and `client` are the two libraries; neither compiles an argument parser or a terminal library.
+//! - `tls` encrypts: listeners with a certificate, and addresses that begin with `tls://`. Without it both are refused.
+//! - `daemon` and `tui` are what the programs `snakkd` and `snakk` need on top of them. They are on by default, and bring `tls`.
+//!
+//! `snakk = { version = "0.1", default-features = false, features = ["server", "tls"] }` is what an embedder wants.
 //!
 //! # Map
 //! [`Server`] is the door for embedders, [`Client`] the one for bots and programs, [`config`] what can be set, [`model`]
@@ -61,6 +63,9 @@ pub mod net;
 pub mod protocol;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(any(feature = "server", feature = "tui"))]
+#[doc(hidden)]
+pub mod settings;
 #[cfg(feature = "server")]
 pub mod store;
 #[cfg(feature = "tui")]

@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::dial::{self, Backoff};
+use super::dial::{self, Backoff, Target};
 use super::error::ClientError;
 use super::events::Hub;
 use super::task::Task;
 use super::{Client, Inner, Known};
-use crate::net::Stream;
+use crate::net::{Stream, Trust};
 use crate::protocol::Secret;
 
 /// How many requests may wait until the background task takes them.
@@ -53,6 +53,7 @@ pub struct Builder {
     timeout: Duration,
     backoff: Backoff,
     name: Box<str>,
+    trust: Trust,
 }
 
 impl Builder {
@@ -75,6 +76,7 @@ impl Builder {
             timeout: Duration::from_secs(30),
             backoff: Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: 0 },
             name: concat!("snakk/", env!("CARGO_PKG_VERSION")).into(),
+            trust: Trust::System,
         }
     }
 
@@ -139,10 +141,39 @@ impl Builder {
         self
     }
 
+    /// Which server is believed at an address that begins with `tls://`: one whose certificate an authority of this system
+    /// has signed, unless told otherwise. Reconnecting goes by the same.
+    ///
+    /// # Example
+    /// Trust on first use: whatever the server shows is shown to a person, once, and then pinned.
+    /// ```no_run
+    /// # async fn run(ask: impl Fn(&str, &str) -> bool) -> Result<(), snakk::client::ClientError> {
+    /// use snakk::client::{Client, ClientError, Trust};
+    ///
+    /// let builder = || Client::builder("tls://chat.example.org").username("bob");
+    /// let me = match builder().connect().await {
+    ///     Err(ClientError::Untrusted { why, fingerprint, .. })
+    ///         if why.may_be_pinned() && ask(&why.to_string(), &fingerprint.to_string()) =>
+    ///     {
+    ///         builder().trust(Trust::Pinned(fingerprint)).connect().await?
+    ///     }
+    ///     other => other?,
+    /// };
+    /// # drop(me);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> Builder {
+        self.trust = trust;
+        self
+    }
+
     /// Connects, says hello, and logs in if there is a name.
     ///
     /// # Errors
-    /// [`ClientError::Connect`] where there is nobody, [`ClientError::Protocol`] where there is something else than a
+    /// [`ClientError::Connect`] where there is nobody, [`ClientError::Untrusted`] where the certificate of who is there is
+    /// not to be trusted, [`ClientError::Protocol`] where there is something else than a
     /// snakk server, [`ClientError::LoginRefused`] where it does not let this user in, [`ClientError::Timeout`] and
     /// [`ClientError::Disconnected`].
     ///
@@ -154,14 +185,14 @@ impl Builder {
             (Some(username), Some(token)) => Identity::Token { username, token },
             (Some(username), None) => Identity::new(&username, self.password),
         };
-        let (address, stream) = match self.source {
-            Source::Address(address) => (Some(address), None),
+        let (target, stream) = match self.source {
+            Source::Address(address) => (Some(Target { address, trust: self.trust }), None),
             Source::Stream(stream) => (None, Some(stream)),
         };
         let greeting = async {
-            let stream = match (stream, &address) {
+            let stream = match (stream, &target) {
                 (Some(stream), _) => stream,
-                (None, Some(address)) => dial::open(address).await?,
+                (None, Some(target)) => target.open().await?,
                 (None, None) => return Err(ClientError::Disconnected),
             };
             dial::greet(stream, &self.name, &identity).await
@@ -171,15 +202,17 @@ impl Builder {
         let hub = Arc::new(Hub::default());
         let known = Arc::new(Mutex::new(Known::default()));
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
+        let hurry = Arc::new(Notify::new());
         let (sender, commands) = mpsc::channel(COMMANDS);
         let task = Task {
-            address: address.filter(|_| self.reconnect),
+            target: target.filter(|_| self.reconnect),
             name: self.name,
             timeout: self.timeout,
             backoff: self.backoff,
             identity,
             commands,
             stop: stop.clone(),
+            hurry: Arc::clone(&hurry),
             hub: Arc::clone(&hub),
             known: Arc::clone(&known),
             pending: Default::default(),
@@ -201,6 +234,7 @@ impl Builder {
             known,
             timeout: self.timeout,
             show_blocked: self.show_blocked,
+            hurry,
             done,
             stop: stop.drop_guard(),
         };

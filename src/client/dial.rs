@@ -7,9 +7,12 @@ use super::answer::{Answer, Hello, Json, LoggedIn};
 use super::builder::Identity;
 use super::error::ClientError;
 use super::link::{Lines, Output, link};
-use super::wire::{self, Ask, Incoming, reveal};
-use crate::net::{self, Address, Stream};
+use super::wire::{self, Ask, Incoming, protocol, reveal};
+use crate::net::{self, Address, ConnectError, Distrust, Stream, Trust, Untrusted};
 use crate::protocol::{Code, Kind, Secret};
+
+/// What a server is that answers plain text with an alert.
+const SPEAKS_TLS: &str = "it speaks TLS, so its address begins with tls://";
 
 /// A connection on which `hello` and the login went well.
 pub(super) struct Session {
@@ -21,12 +24,33 @@ pub(super) struct Session {
     pub(super) new_guest: bool,
 }
 
-/// Opens a connection.
-pub(super) async fn open(address: &str) -> Result<Stream, ClientError> {
-    let failed = |source| ClientError::Connect { address: address.into(), source };
-    let parsed =
-        Address::parse_server(address).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-    net::connect(&parsed).await.map_err(failed)
+/// Where a client goes, and whom it believes there.
+pub(super) struct Target {
+    /// As it was given.
+    pub(super) address: Box<str>,
+    pub(super) trust: Trust,
+}
+
+impl Target {
+    /// Opens a connection.
+    pub(super) async fn open(&self) -> Result<Stream, ClientError> {
+        let address = self.address.clone();
+        let parsed = match Address::parse_server(&address) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                return Err(ClientError::Connect {
+                    address,
+                    source: io::Error::new(io::ErrorKind::InvalidInput, error),
+                });
+            }
+        };
+        net::connect(&parsed, &self.trust).await.map_err(|error| match error {
+            ConnectError::Io(source) => ClientError::Connect { address, source },
+            ConnectError::Untrusted(Untrusted { why, fingerprint }) => {
+                ClientError::Untrusted { address, why, fingerprint }
+            }
+        })
+    }
 }
 
 /// Says hello and logs in.
@@ -61,8 +85,12 @@ pub(super) async fn greet(stream: Stream, client: &str, identity: &Identity) -> 
     Ok(Session { lines, output, hello, login, new_guest })
 }
 
-/// Whether trying again may bring something else.
+/// Whether trying again may bring something else. What is wrong with a certificate its owner may mend, or the network that
+/// put another one into its place; only that it is not the pinned one any more somebody has to look at on our side.
 pub(super) fn is_final(error: &ClientError) -> bool {
+    if let ClientError::Untrusted { why, .. } = error {
+        return matches!(why, Distrust::OtherFingerprint { .. });
+    }
     matches!(
         error.code(),
         Some(
@@ -101,7 +129,8 @@ impl Greeting {
         let json: Json = loop {
             let Some(incoming) = self.lines.next()?.map(wire::incoming) else {
                 if self.lines.read().await.map_err(|_| ClientError::Disconnected)? == 0 {
-                    return Err(ClientError::Disconnected);
+                    let speaks_tls = self.lines.end_with_tls_alert();
+                    return Err(if speaks_tls { protocol(SPEAKS_TLS) } else { ClientError::Disconnected });
                 }
                 continue;
             };
@@ -146,6 +175,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Fingerprint;
 
     #[test]
     fn the_first_attempt_is_made_at_once_and_later_ones_wait_longer_and_longer() {
@@ -157,5 +187,37 @@ mod tests {
         assert_eq!(backoff.next(7), Duration::ZERO);
         backoff.attempts = u32::MAX;
         assert_eq!(backoff.next(u32::MAX), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn only_another_certificate_than_the_pinned_one_is_final() {
+        let fingerprint = Fingerprint::from_bytes([1; 32]);
+        for (why, expected) in [
+            (Distrust::OtherFingerprint { pinned: Fingerprint::from_bytes([2; 32]) }, true),
+            (Distrust::Expired { since: None }, false),
+            (Distrust::UnknownIssuer, false),
+            (Distrust::WrongHost { host: "a".into(), names: Vec::new() }, false),
+            (Distrust::NotProven, false),
+        ] {
+            let shown = why.to_string();
+            assert_eq!(
+                is_final(&ClientError::Untrusted { address: "a".into(), why, fingerprint }),
+                expected,
+                "{shown}"
+            );
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[tokio::test]
+    async fn without_tls_its_addresses_are_refused_before_anything_is_tried() {
+        let target = Target { address: "tls://127.0.0.1:1".into(), trust: Trust::Anything };
+        match target.open().await {
+            Err(ClientError::Connect { source, .. }) => {
+                assert_eq!(source.kind(), io::ErrorKind::Unsupported);
+                assert_eq!(source.to_string(), "this program was built without TLS");
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

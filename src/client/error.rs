@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::model::Time;
+use crate::net::{Distrust, Fingerprint};
 use crate::protocol::Code;
 
 /// Why a request, or the attempt to connect, brought nothing.
@@ -58,6 +59,17 @@ pub enum ClientError {
         address: Box<str>,
         /// What the operating system says.
         source: io::Error,
+    },
+    /// The server's certificate is not to be trusted. Nothing was sent to it.
+    #[error("the certificate of {address} ({fingerprint}) is not trusted: {why}")]
+    Untrusted {
+        /// Where, as it was given.
+        address: Box<str>,
+        /// What is wrong with it.
+        why: Distrust,
+        /// Which certificate the server showed: what [`Trust::Pinned`](super::Trust::Pinned) takes, once somebody has
+        /// compared it with what the server's operator says.
+        fingerprint: Fingerprint,
     },
     /// The connection was lost while the request was under way: it may have been done or not.
     #[error("the connection was lost")]

@@ -116,6 +116,24 @@ impl Event {
         }
     }
 
+    /// When it was accepted, where this is an entry and its line says so.
+    pub fn time(&self) -> Option<Time> {
+        match self {
+            Event::Message(message) => Some(message.time),
+            Event::Edit(edit) => Some(edit.time),
+            Event::Delete(delete) => Some(delete.time),
+            Event::React(react) => Some(react.time),
+            Event::Topic(topic) => Some(topic.time),
+            Event::Member(member) => Some(member.time),
+            Event::Room(room) => Some(room.time),
+            Event::Other(other) => {
+                let line: serde_json::Value = serde_json::from_str(other.json.as_str()).ok()?;
+                line.get("time").and_then(serde_json::Value::as_str).and_then(Time::parse)
+            }
+            _ => None,
+        }
+    }
+
     /// It is told under a name that the room had before.
     pub(super) fn set_room(&mut self, name: String) {
         match self {

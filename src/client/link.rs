@@ -18,7 +18,10 @@ const READ_BYTES: usize = 64 * 1024;
 /// Both directions of a connection. They are two values, because the client reads while it writes.
 pub(super) fn link(stream: Stream) -> (Lines, Output) {
     let (reader, writer) = stream.split();
-    (Lines { reader, held: Vec::new(), start: 0, judged: 0 }, Output { writer, waiting: Vec::new(), written: 0 })
+    (
+        Lines { reader, held: Vec::new(), start: 0, judged: 0 },
+        Output { writer, waiting: Vec::new(), written: 0, held_back: false },
+    )
 }
 
 /// The lines that come.
@@ -54,6 +57,11 @@ impl Lines {
         }
     }
 
+    /// Whether the unfinished line that is here is a TLS alert, which is how a TLS server answers who does not speak TLS.
+    pub(super) fn end_with_tls_alert(&self) -> bool {
+        self.held.get(self.start..).unwrap_or_default().starts_with(&[0x15, 0x03])
+    }
+
     /// Reads what has come; 0 at the end of the stream.
     ///
     /// # Cancel safety
@@ -77,6 +85,8 @@ pub(super) struct Output {
     writer: WriteHalf,
     waiting: Vec<u8>,
     written: usize,
+    /// Something was written that may still be held back (TLS does that).
+    held_back: bool,
 }
 
 impl Output {
@@ -90,16 +100,27 @@ impl Output {
         self.waiting.len() - self.written
     }
 
+    /// Whether there is anything for [`Output::write`] to do.
+    pub(super) fn has_work(&self) -> bool {
+        self.len() > 0 || self.held_back
+    }
+
     /// Writes as much as the connection takes.
     ///
     /// # Cancel safety
     /// What was written is not written again.
     pub(super) async fn write(&mut self) -> io::Result<()> {
         let rest = self.waiting.get(self.written..).unwrap_or_default();
+        if rest.is_empty() {
+            self.writer.flush().await?;
+            self.held_back = false;
+            return Ok(());
+        }
         let written = self.writer.write(rest).await?;
-        if written == 0 && !rest.is_empty() {
+        if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
+        self.held_back = true;
         self.written += written;
         if self.written == self.waiting.len() {
             self.waiting.clear();
@@ -110,23 +131,25 @@ impl Output {
 
     /// Writes everything, and tells the other end that nothing more comes.
     pub(super) async fn finish(&mut self) -> io::Result<()> {
-        while self.len() > 0 {
-            self.write().await?;
-        }
+        self.flush().await?;
         self.writer.shutdown().await
     }
 
     /// Writes everything.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
-        while self.len() > 0 {
+        while self.has_work() {
             self.write().await?;
         }
-        self.writer.flush().await
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::io::BufStream;
+
     use super::*;
 
     async fn lines_of(text: &[u8], at_once: usize) -> Vec<Vec<u8>> {
@@ -150,6 +173,21 @@ mod tests {
             let found = lines_of(b"{\"a\":1}\n{}\r\n\n  \nlast\nunfinished", at_once).await;
             assert_eq!(found, [&b"{\"a\":1}"[..], b"{}", b"last"], "{at_once} bytes at once");
         }
+    }
+
+    #[tokio::test]
+    async fn what_the_stream_holds_back_is_work_until_it_is_out() {
+        let (near, mut far) = tokio::io::duplex(1 << 10);
+        let (_lines, mut output) = link(Stream::Other(Box::new(BufStream::new(near))));
+        assert!(!output.has_work());
+        output.buffer().extend_from_slice(b"{}\n");
+        while output.has_work() {
+            output.write().await.unwrap();
+        }
+        let mut sent = [0; 3];
+        let reading = tokio::time::timeout(Duration::from_secs(5), far.read_exact(&mut sent));
+        reading.await.expect("it is out").unwrap();
+        assert_eq!(&sent, b"{}\n");
     }
 
     #[tokio::test]

@@ -5,10 +5,16 @@
 //! each message it is kept up to which entry its text and its reactions are told: what is older changes nothing.
 
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 
 use super::answer::{Message, Page, Reaction};
 use super::event::{Delete, Edit, Event, React};
 use crate::model::Seq;
+
+/// The most reactions that are kept of one message, and the most names of each: more are counted, and a server that makes
+/// things up does not fill the memory.
+const MAX_REACTIONS: usize = 100;
+const MAX_REACTING: usize = 100;
 
 /// The messages of one room, as they are by now: edits, deletions and reactions are applied to them, and applying
 /// something again changes nothing. Whom a message mentions is what was told with it: an edit does not say it anew.
@@ -59,6 +65,11 @@ impl Log {
         self.messages.values().map(|kept| &kept.message)
     }
 
+    /// The messages of a part of the log, oldest first.
+    pub fn range(&self, seqs: impl RangeBounds<Seq>) -> impl DoubleEndedIterator<Item = &Message> {
+        self.messages.range(seqs).map(|(_, kept)| &kept.message)
+    }
+
     /// The message of that number.
     pub fn get(&self, seq: Seq) -> Option<&Message> {
         self.messages.get(&seq).map(|kept| &kept.message)
@@ -107,6 +118,13 @@ impl Log {
             Event::Delete(delete) => self.delete(delete),
             Event::React(react) => self.react(react),
             _ => None,
+        }
+    }
+
+    /// Takes in what another log of the same room has.
+    pub fn absorb(&mut self, other: Log) {
+        for kept in other.messages.into_values() {
+            self.put(&kept.message, kept.text, kept.reactions);
         }
     }
 
@@ -189,11 +207,14 @@ impl Log {
         }
         kept.reactions = react.seq;
         let all = &mut kept.message.reactions;
+        let full = all.len() >= MAX_REACTIONS;
         let at = all.iter().position(|reaction| reaction.emoji == react.emoji);
         match (at.and_then(|at| all.get_mut(at)), react.remove) {
             (Some(reaction), false) => {
                 if !reaction.users.contains(&react.from) {
-                    reaction.users.push(react.from.clone());
+                    if reaction.users.len() < MAX_REACTING {
+                        reaction.users.push(react.from.clone());
+                    }
                     reaction.count = reaction.count.saturating_add(1);
                 }
             }
@@ -206,6 +227,7 @@ impl Log {
                 }
                 all.retain(|reaction| reaction.count > 0);
             }
+            (None, false) if full => return None,
             (None, false) => {
                 all.push(Reaction { emoji: react.emoji.clone(), count: 1, users: vec![react.from.clone()] });
             }

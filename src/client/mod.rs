@@ -49,7 +49,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use admin::NewInvitation;
@@ -71,6 +71,7 @@ pub use post::Draft;
 pub use rooms::{NewRoom, RoomSettings, Start};
 pub use talk::{HistoryQuery, SearchQuery};
 
+pub use crate::net::{Address, AddressError, Distrust, Fingerprint, FingerprintError, Trust};
 pub use crate::protocol::{Secret, Whom};
 
 use crate::protocol::Kind;
@@ -95,6 +96,7 @@ struct Inner {
     known: Arc<Mutex<Known>>,
     timeout: Duration,
     show_blocked: bool,
+    hurry: Arc<Notify>,
     done: CancellationToken,
     stop: DropGuard,
 }
@@ -125,7 +127,7 @@ impl std::fmt::Debug for Client {
 /// # Cancel safety
 /// A method that is cancelled may or may not have had its effect; the client goes on undisturbed.
 impl Client {
-    /// A client for a server at an address: `HOST:PORT` or `unix:PATH`.
+    /// A client for a server at an address: `HOST:PORT`, `unix:PATH`, or (with the feature `tls`) `tls://HOST:PORT`.
     pub fn builder(address: impl Into<String>) -> Builder {
         Builder::to(address.into())
     }
@@ -173,6 +175,11 @@ impl Client {
     /// What holds for every request.
     pub async fn help(&self) -> Result<Help, ClientError> {
         self.ask(Ask::new(Kind::Help), Sort::Read).await
+    }
+
+    /// Tries at once to get a lost connection back, instead of after the wait that [`Event::Disconnected`] named.
+    pub fn reconnect_now(&self) {
+        self.inner.hurry.notify_one();
     }
 
     /// Closes the connection; requests under way fail. A guest can come back for ten minutes; [`logout`](Client::logout)

@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Joined, Json, LoggedIn, Resumed, ResumedRoom, Room};
 use super::block::Blocked;
 use super::builder::Identity;
-use super::dial::{self, Backoff, Session};
+use super::dial::{self, Backoff, Session, Target};
 use super::error::ClientError;
 use super::event::Event;
 use super::events::Hub;
@@ -40,7 +40,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Task {
     /// Where to reconnect to, if at all.
-    pub(super) address: Option<Box<str>>,
+    pub(super) target: Option<Target>,
     pub(super) name: Box<str>,
     pub(super) timeout: Duration,
     pub(super) backoff: Backoff,
@@ -48,6 +48,8 @@ pub(super) struct Task {
     pub(super) commands: mpsc::Receiver<Command>,
     /// The client was closed, or nobody holds it any more.
     pub(super) stop: CancellationToken,
+    /// Somebody does not want to wait for the next attempt to reconnect.
+    pub(super) hurry: Arc<Notify>,
     pub(super) hub: Arc<Hub>,
     pub(super) known: Arc<Mutex<Known>>,
     pub(super) pending: Pending,
@@ -122,14 +124,14 @@ impl Task {
             }
             let silent_at = heard + if asked_alive { DEAD } else { SILENCE };
             let wake_at = self.resume_at.map_or(silent_at, |at| at.min(silent_at));
-            let watching = self.resume_at.is_some() || (reading && self.address.is_some());
+            let watching = self.resume_at.is_some() || (reading && self.target.is_some());
             tokio::select! {
                 () = self.stop.cancelled() => {
                     // The server sees the end in any case; a peer that takes nothing must not hold up the caller.
                     let _ = timeout(FAREWELL, output.finish()).await;
                     return End::Stopped;
                 }
-                written = output.write(), if output.len() > 0 => {
+                written = output.write(), if output.has_work() => {
                     if let Err(error) = written {
                         return End::Lost(error.to_string());
                     }
@@ -308,16 +310,17 @@ impl Task {
     /// Tries until there is a session again; `None` when there will be none.
     async fn redial(&mut self, mut reason: String) -> Option<Session> {
         loop {
-            if self.address.is_none() {
+            let Some(target) = &self.target else {
                 self.hub.publish(Event::Disconnected { reason, retry_in: None });
                 return None;
-            }
+            };
             let wait = self.backoff.next(chance()).max(self.shutdown.take().unwrap_or_default().min(LONGEST_SHUTDOWN));
             self.hub.publish(Event::Disconnected { reason, retry_in: Some(wait) });
-            let stop = self.stop.clone();
+            let (stop, hurry) = (self.stop.clone(), Arc::clone(&self.hurry));
             let attempt = async {
-                tokio::time::sleep(wait).await;
-                timeout(self.timeout, self.dial()).await.map_err(|_| ClientError::Timeout)?
+                // That the wait is over or cut short is the same.
+                let _ = timeout(wait, hurry.notified()).await;
+                timeout(self.timeout, self.dial(target)).await.map_err(|_| ClientError::Timeout)?
             };
             let error = match stop.run_until_cancelled(attempt).await? {
                 Ok(mut session) => {
@@ -337,9 +340,8 @@ impl Task {
         }
     }
 
-    async fn dial(&self) -> Result<Session, ClientError> {
-        let stream = dial::open(self.address.as_deref().unwrap_or_default()).await?;
-        dial::greet(stream, &self.name, &self.identity).await
+    async fn dial(&self, target: &Target) -> Result<Session, ClientError> {
+        dial::greet(target.open().await?, &self.name, &self.identity).await
     }
 
     /// Takes up what was there before: the rooms first, because a guest becomes a member again with that, then what

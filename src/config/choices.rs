@@ -1,15 +1,10 @@
 //! The keys that are a choice between words. Of each the first is the default.
 
 use crate::model::NameRule;
+use crate::settings::Choice;
 
 pub use crate::chat::{Creation, Registration};
 pub use crate::store::sqlite::Durability;
-
-/// A value that is one of a few words.
-pub(super) trait Choice: Copy + PartialEq + 'static {
-    /// The words and what they mean, the default first.
-    const ALL: &'static [(&'static str, Self)];
-}
 
 /// An enum of which every variant is a word in the file, the first one being the default.
 macro_rules! choice {

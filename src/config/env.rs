@@ -2,10 +2,9 @@
 
 use std::ffi::OsString;
 
-use super::error::{Place, Places, Problem};
+use super::Config;
 use super::keys::{self, LISTENER, SECTIONS};
-use super::setting::Given;
-use super::{Config, file};
+use crate::settings::{self, Given, Place, Places, Problem};
 
 /// What all of ours begin with.
 const PREFIX: &str = "SNAKK_";
@@ -44,11 +43,12 @@ pub(super) fn apply<N, V>(
             continue;
         };
         let Some(found) = known.keys.iter().find(|known| known.name == key) else {
-            let what = keys::unknown_key(known.name, &key, known.keys.iter().map(|key| key.name));
+            let there: Vec<&str> = known.keys.iter().map(|key| key.name).collect();
+            let what = keys::unknown_key(known.name, &key, &there);
             problems.push(Problem::new(place, what));
             continue;
         };
-        file::set(found, known.name, config, &Given::Word(&value), &place, problems);
+        settings::set(found, known.name, config, &Given::Word(&value), &place, problems);
         places.put(format!("{section}.{key}"), place);
     }
 }
@@ -58,13 +58,13 @@ fn unknown(section: &str, key: &str) -> String {
     let all: Vec<String> =
         SECTIONS.iter().flat_map(|s| s.keys.iter().map(move |key| format!("{}.{}", s.name, key.name))).collect();
     let wanted = format!("{section}.{key}");
-    match super::setting::nearest(&wanted, all.iter().map(String::as_str)) {
+    match settings::nearest(&wanted, all.iter().map(String::as_str)) {
         Some(near) => {
             let variable = near.to_uppercase().replacen('.', "__", 1);
             let there: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
             format!(
                 "unknown section {}, there are {}; did you mean \"{PREFIX}{variable}\"?",
-                keys::plain(section),
+                settings::plain(section),
                 there.join(", ")
             )
         }

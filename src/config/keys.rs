@@ -1,18 +1,7 @@
 //! The table of all keys: everything else about them follows from it.
 
-use super::error::{Place, Problem};
-use super::setting::{Rule, Setting, nearest};
 use super::{Config, CourseOverrides, ListenerSection, TlsSection, text};
-
-/// A key of a table that is read into an `S`.
-pub(super) struct Key<S: 'static> {
-    /// Its name in the file, which is the name of the field.
-    pub(super) name: &'static str,
-    /// What it demands beyond its type.
-    pub(super) rule: Rule,
-    /// Where its value goes.
-    pub(super) field: fn(&mut S) -> &mut dyn Setting,
-}
+use crate::settings::{self, Key, Place, Problem, Rule, nearest, plain};
 
 /// A `[section]`.
 pub(super) struct Section {
@@ -192,15 +181,11 @@ pub(super) fn section(name: &str) -> Option<&'static Section> {
 }
 
 /// What is wrong with a key that does not exist: which ones do, and which one was probably meant.
-pub(super) fn unknown_key<'a>(table: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let there: Vec<&str> = known.clone().collect();
-    let elsewhere = || {
+pub(super) fn unknown_key(table: &str, name: &str, known: &[&str]) -> String {
+    settings::unknown_key(table, name, known, || {
         let mut homes = SECTIONS.iter().filter(|section| section.keys.iter().any(|key| key.name == name));
         homes.next().map(|section| format!("{}.{name}", section.name))
-    };
-    let near = nearest(name, known).map(str::to_owned).or_else(elsewhere);
-    let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
-    format!("unknown key {table}.{}, {table} has {}{near}", plain(name), there.join(", "))
+    })
 }
 
 /// What is wrong with a section that does not exist.
@@ -214,10 +199,4 @@ pub(super) fn unknown_section(name: &str) -> String {
     };
     let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
     format!("unknown section {}, there are {}{near}", plain(name), there.join(", "))
-}
-
-/// A key as a message shows it: bare where it is a bare key, quoted where it could do mischief.
-pub(super) fn plain(name: &str) -> String {
-    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    if bare && name.len() <= 60 { name.to_owned() } else { super::setting::quoted(name) }
 }

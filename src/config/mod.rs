@@ -1,18 +1,16 @@
 //! The TOML file and the environment, made into one [`Config`] in which nothing is left open.
 //!
-//! It happens in two steps: as written (`file.rs`, `env.rs`: values with the place where they stand), then as meant (the
-//! sections in here). One table, `keys.rs`, names every key with its field and what it may be; reading the file, the
+//! It happens in two steps: as written (`file.rs`, `env.rs`: values with the place where they stand; what is common to
+//! all such files is in `settings`), then as meant (the sections in here). One table, `keys.rs`, names every key with its field and what it may be; reading the file, the
 //! overrides, the nearest key in a message and the test of `config.example.toml` all follow from it. Nothing here reads
 //! the process's environment or looks for files by itself: that is the program's business. What the options *do* is the
 //! business of the layers that obey them.
 
 mod choices;
 mod env;
-mod error;
 mod file;
 mod keys;
 mod sections;
-mod setting;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -20,15 +18,15 @@ mod text;
 use std::ffi::OsString;
 use std::path::Path;
 
+pub use crate::settings::{ConfigErrors, Place, Problem};
 pub use choices::{CourseHistory, Creation, Durability, ListenerDialect, LogFormat, Registration, Rotation};
-pub use error::{ConfigErrors, Place, Problem};
 pub use sections::{
     AccountsSection, CourseOverrides, CourseSection, LimitsSection, ListenerSection, LogSection, MetricsSection,
     RoomsSection, ServerSection, StorageSection, TlsSection,
 };
 pub use text::check_address;
 
-use error::Places;
+use crate::settings::{self, Places};
 
 /// Everything that can be set, resolved: each key has its value, written or default.
 ///
@@ -105,7 +103,7 @@ impl Config {
     {
         let (mut config, mut problems, mut places) = (Config::default(), Vec::new(), Places::default());
         if let Some(file) = file {
-            match file::text_of(file) {
+            match settings::text_of(file) {
                 Ok(text) => file::read(&text, file, &mut config, &mut places, &mut problems),
                 Err(problem) => problems.push(problem),
             }
@@ -184,9 +182,11 @@ impl Config {
     fn find_contradictions(&self, places: &Places, problems: &mut Vec<Problem>) {
         let mut wrong = |key: &str, what: &str| problems.push(Problem::new(places.of(key), what.to_owned()));
         for (index, listener) in self.listeners.iter().enumerate() {
-            if listener.tls.is_some() {
+            if listener.tls.is_some()
+                && let Some(why) = no_tls(&listener.address)
+            {
                 let key = format!("listener.{index}.tls");
-                wrong(&key, "listener.tls is given, but TLS is not available in this version; it must be left out");
+                wrong(&key, &format!("listener.tls is given, but {why}; it must be left out"));
             }
             let twin = self.listeners[..index].iter().any(|earlier| earlier.address == listener.address);
             if twin && !listener.address.ends_with(":0") {
@@ -203,5 +203,16 @@ impl Config {
         if !self.metrics.address.is_empty() {
             wrong("metrics.address", "metrics.address is given, but this version has no metrics yet, it must be \"\"");
         }
+    }
+}
+
+/// Why there can be no TLS at an address.
+fn no_tls(address: &str) -> Option<&'static str> {
+    if !cfg!(feature = "tls") {
+        Some("this program was built without TLS")
+    } else if address.starts_with("unix:") {
+        Some("nobody can listen in on a Unix socket")
+    } else {
+        None
     }
 }

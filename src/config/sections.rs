@@ -67,13 +67,30 @@ impl Default for ListenerSection {
 }
 
 /// `tls = { .. }` in a `[[listener]]`
+///
+/// # Example
+/// ```
+/// use snakk::config::{ListenerSection, TlsSection};
+///
+/// let mut config = snakk::Config::default();
+/// let mut listener = ListenerSection::new("0.0.0.0:9999");
+/// listener.tls = Some(TlsSection::new("/etc/snakk/snakk.crt", "/etc/snakk/snakk.key"));
+/// config.listeners = vec![listener];
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct TlsSection {
-    /// The file of the certificate chain (PEM).
+    /// The file of the certificate (PEM), with those between it and an authority behind it.
     pub certificate: PathBuf,
-    /// The file of its key (PEM).
+    /// The file of its key (PEM), without a password.
     pub key: PathBuf,
+}
+
+impl TlsSection {
+    /// This certificate, and this key.
+    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> TlsSection {
+        TlsSection { certificate: certificate.into(), key: key.into() }
+    }
 }
 
 /// `[storage]`

@@ -202,14 +202,7 @@ fn each_problem_is_told_with_its_place() {
             "[[listener]]\ncourse = { pase = 1 }",
             "2:12: unknown key listener.course.pase, listener.course has history, backlog, pace, history_max_bytes, timestamp, server_name, echo, notices, extras, close_after_logout; did you mean \"pace\"?",
         ),
-        (
-            "[[listener]]\ntls = true",
-            "2:7: listener.tls is true, it must be a table\nsnakk.toml:2:7: listener.tls is given, but TLS is not available in this version; it must be left out",
-        ),
-        (
-            "[[listener]]\ntls = { certificate = \"a\", key = \"b\" }",
-            "2:7: listener.tls is given, but TLS is not available in this version; it must be left out",
-        ),
+        ("[[listener]]\ntls = true", "2:7: listener.tls is true, it must be a table"),
         (
             "[[listener]]\n\n[[listener]]\n",
             "3:1: listener.address \"127.0.0.1:9998\" is there twice, it must be another one",
@@ -269,6 +262,37 @@ fn paths_are_relative_to_the_right_folder() {
     assert_eq!(good("log.directory = \"l\"").log.directory_in(Path::new("/d")).as_deref(), Some(Path::new("/d/l")));
     let config = overridden(&[("SNAKK_SERVER__DATA_DIR", "d")]).unwrap();
     assert_eq!(config.server.data_dir.as_deref(), Some(Path::new("d")));
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_listener_that_is_encrypted_has_a_certificate_and_a_key_beside_the_file() {
+    let text = "[[listener]]\ntls = { certificate = \"c.pem\", key = \"/k.pem\" }";
+    let config = Config::from_toml(text, Path::new("/etc/snakk/snakk.toml")).unwrap();
+    let tls = config.listeners[0].tls.as_ref().unwrap();
+    assert_eq!((&*tls.certificate, &*tls.key), (Path::new("/etc/snakk/c.pem"), Path::new("/k.pem")));
+    config.check().unwrap();
+    for (text, expected) in [
+        ("tls = { certificate = \"a\" }", "2:7: listener.tls has no key, it must have certificate and key"),
+        (
+            "tls = { certificate = \"\", keys = \"b\", key = \"c\" }",
+            "2:23: listener.tls.certificate is \"\", it must be a path\nsnakk.toml:2:27: unknown key listener.tls.keys, listener.tls has certificate, key; did you mean \"key\"?",
+        ),
+        (
+            "tls = { certificate = \"a\", key = \"b\" }\naddress = \"unix:a\"",
+            "2:7: listener.tls is given, but nobody can listen in on a Unix socket; it must be left out",
+        ),
+    ] {
+        assert_eq!(wrong(&format!("[[listener]]\n{text}")), format!("snakk.toml:{expected}"), "{text:?}");
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_listener_cannot_be_encrypted_where_there_is_no_tls() {
+    let text = "[[listener]]\ntls = { certificate = \"a\", key = \"b\" }";
+    let expected = "2:7: listener.tls is given, but this program was built without TLS; it must be left out";
+    assert_eq!(wrong(text), format!("snakk.toml:{expected}"));
 }
 
 #[test]

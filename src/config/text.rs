@@ -2,18 +2,13 @@
 
 use std::net::Ipv6Addr;
 
-use jiff::Timestamp;
-use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
+use crate::model::Text;
+use crate::settings::{Rule, is_short};
 
-use super::setting::Rule;
-use crate::model::{Line, Text};
+pub(super) use crate::settings::{PATH, TIMESTAMP};
 
 /// The most bytes of `server.motd`.
 const MAX_MOTD_BYTES: usize = 4096;
-
-/// The most bytes of a name that is shown, and of a pattern.
-const MAX_SHORT_BYTES: usize = 64;
 
 /// The most bytes of a path of a Unix socket (`sun_path` has 108, one of which ends it).
 const MAX_SOCKET_BYTES: usize = 107;
@@ -28,8 +23,6 @@ pub(super) const MOTD: Rule = Rule::Text {
     holds: |text| text.is_empty() || Text::parse(text, MAX_MOTD_BYTES).is_ok(),
 };
 
-pub(super) const PATH: Rule = Rule::Text { allowed: "a path", holds: |text| !text.is_empty() && !text.contains('\0') };
-
 pub(super) const PATH_OR_NOTHING: Rule = Rule::Text { allowed: "a path, or \"\"", holds: |text| !text.contains('\0') };
 
 pub(super) const ADDRESS: Rule = Rule::Text { allowed: ADDRESSES, holds: |text| check_address(text).is_ok() };
@@ -37,11 +30,6 @@ pub(super) const ADDRESS: Rule = Rule::Text { allowed: ADDRESSES, holds: |text| 
 pub(super) const ADDRESS_OR_NOTHING: Rule = Rule::Text {
     allowed: "\"HOST:PORT\", or \"\"",
     holds: |text| text.is_empty() || (check_address(text).is_ok() && !text.starts_with("unix:")),
-};
-
-pub(super) const TIMESTAMP: Rule = Rule::Text {
-    allowed: "a strftime pattern of 1 to 64 bytes such as \"%Y-%m-%d %H:%M:%S\"",
-    holds: |text| !text.is_empty() && is_short(text) && is_timestamp(text),
 };
 
 pub(super) const FILTER: Rule = Rule::Text {
@@ -76,14 +64,6 @@ fn is_host(host: &str) -> bool {
 fn is_port(port: &str) -> bool {
     // `parse` alone would take "+80".
     port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
-}
-
-fn is_short(text: &str) -> bool {
-    text.len() <= MAX_SHORT_BYTES && Line::parse(text).is_ok()
-}
-
-fn is_timestamp(pattern: &str) -> bool {
-    strtime::format(pattern, &Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC)).is_ok()
 }
 
 /// `LEVEL` or `TARGET=LEVEL`, several with commas between. What `RUST_LOG` also allows (spans, fields) is left to the
@@ -127,16 +107,6 @@ mod tests {
         }
         for bad in ["", "inf", "snakk", "snakk=", "=info", "info,", "snakk=loud", "snakk[span]=info"] {
             assert!(!is_filter(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn patterns_of_times_are_tried() {
-        for good in ["%Y-%m-%d %H:%M:%S", "%H:%M", "%c", "then"] {
-            assert!(is_timestamp(good), "{good}");
-        }
-        for bad in ["%", "%!", "%Y-%"] {
-            assert!(!is_timestamp(bad), "{bad}");
         }
     }
 }

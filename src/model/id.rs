@@ -27,9 +27,9 @@ impl Seq {
     /// Before the first entry.
     pub const ZERO: Seq = Seq(0);
 
-    /// The number of the entry behind this one.
+    /// The number of the entry behind this one; there is none behind the last number that there is.
     pub fn next(self) -> Seq {
-        Seq(self.0 + 1)
+        Seq(self.0.saturating_add(1))
     }
 
     /// The number of the entry in front of this one; 0 stays 0.

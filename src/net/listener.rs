@@ -56,9 +56,9 @@ pub enum BindError {
         /// The file.
         path: PathBuf,
     },
-    /// TLS was asked for.
-    #[error("cannot listen on {address}: TLS is not available in this version")]
-    Tls {
+    /// It is where clients find TLS; a server's address does not say so.
+    #[error("cannot listen on {address}: an address to listen on is HOST:PORT, also where TLS is spoken")]
+    Scheme {
         /// Where we should listen.
         address: Address,
     },
@@ -176,7 +176,7 @@ impl Listener {
                 clear_stale(path, address)?;
                 bind_unix(path).map_err(|source| BindError::Socket { address: address.clone(), source })
             }
-            Address::Tls(..) => Err(BindError::Tls { address: address.clone() }),
+            Address::Tls(..) => Err(BindError::Scheme { address: address.clone() }),
         }
     }
 
@@ -338,6 +338,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::net::Trust;
     use crate::net::stream::connect;
 
     fn address(text: &str) -> Address {
@@ -345,7 +346,7 @@ mod tests {
     }
 
     async fn exchange(mut listener: Listener, to: &Address) -> (Stream, Peer) {
-        let (client, accepted) = tokio::join!(connect(to), listener.accept());
+        let (client, accepted) = tokio::join!(connect(to, &Trust::System), listener.accept());
         let (_read, mut write) = client.unwrap().split();
         write.write_all(b"hello").await.unwrap();
         drop((write, _read));
@@ -355,7 +356,7 @@ mod tests {
         read.read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "hello");
         drop((read, write));
-        (connect(to).await.unwrap(), peer)
+        (connect(to, &Trust::System).await.unwrap(), peer)
     }
 
     #[tokio::test]
@@ -374,7 +375,7 @@ mod tests {
     async fn accepted_connections_send_at_once_and_notice_vanished_peers() {
         let mut listener = Listener::bind(&address("127.0.0.1:0")).unwrap();
         let to = address(&listener.local_address().to_string());
-        let (client, (server, _)) = tokio::join!(connect(&to), listener.accept());
+        let (client, (server, _)) = tokio::join!(connect(&to, &Trust::System), listener.accept());
         for stream in [client.unwrap(), server] {
             let Stream::Tcp(stream) = stream else { panic!("not tcp") };
             let socket = socket2::SockRef::from(&stream);
@@ -403,9 +404,7 @@ mod tests {
         let error = Listener::bind(&taken).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot listen on {taken}"));
         let error = Listener::bind(&address("tls://localhost:1")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot listen on tls://localhost:1: TLS is not available in this version");
-        let error = connect(&address("tls://localhost:1")).await.unwrap_err();
-        assert_eq!(error.to_string(), "TLS is not available in this version");
+        assert!(matches!(error, BindError::Scheme { .. }), "{error}");
         // 192.0.2.0/24 is nobody's.
         assert!(matches!(Listener::bind(&address("192.0.2.1:0")), Err(BindError::Socket { .. })));
     }
@@ -423,7 +422,7 @@ mod tests {
         assert!(matches!(Listener::bind(&to), Err(BindError::InUse { .. })), "a live socket is left alone");
         assert!(path.exists());
         let mut listener = listener;
-        let (client, (_, peer)) = tokio::join!(connect(&to), listener.accept());
+        let (client, (_, peer)) = tokio::join!(connect(&to, &Trust::System), listener.accept());
         assert!(client.is_ok());
         assert_eq!(peer, Peer::Local);
         drop(listener);
@@ -488,7 +487,7 @@ mod tests {
     async fn takes_all_file_descriptors_of_the_process() {
         let mut listener = Listener::bind(&address("127.0.0.1:0")).unwrap();
         let to = address(&listener.local_address().to_string());
-        let client = connect(&to).await.unwrap();
+        let client = connect(&to, &Trust::System).await.unwrap();
         let hoard: Vec<fs::File> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
         assert!(hoard.len() < 100, "the limit is too high for this test");
 

@@ -2,16 +2,28 @@
 //! chat; the server and the client share it.
 
 pub mod address;
+mod certificate;
 pub mod connection;
+mod fingerprint;
 pub mod framing;
 pub mod limiter;
 pub mod listener;
 mod scanner;
 pub mod stream;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+pub mod tls;
+mod trust;
 
 pub use address::{Address, AddressError, Host};
+pub use certificate::{CertificateError, CertificateFiles};
 pub use connection::{Closed, Flow, Options, Outgoing, Receiver, Then, Transmitter, spawn};
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use framing::{Fault, Frame, Framer, Rules};
 pub use limiter::{Admission, Limiter, Limits, Rejected};
 pub use listener::{BindError, Listener, LocalAddress, Peer};
-pub use stream::{Stream, connect, memory_pair};
+pub use stream::{ConnectError, Stream, connect, memory_pair};
+pub use tls::{Acceptor, Certificate};
+pub use trust::{Distrust, Trust, Untrusted};

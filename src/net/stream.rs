@@ -1,5 +1,5 @@
-//! One stream of bytes in both directions, whatever carries it: TCP, a Unix socket, a pair in memory, or anything else
-//! that reads and writes (which is where TLS comes in: it wraps a TCP stream, and the result is [`Stream::Other`]).
+//! One stream of bytes in both directions, whatever carries it: TCP, a Unix socket, a pair in memory, TLS over one of
+//! these, or anything else that reads and writes.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -11,7 +11,8 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
-use super::Address;
+use super::tls::{self, Credentials, TlsStream};
+use super::{Address, Host, Trust, Untrusted};
 
 /// How much a stream in memory holds in each direction.
 const MEMORY_BYTES: usize = 16 * 1024;
@@ -29,6 +30,8 @@ pub enum Stream {
     Unix(UnixStream),
     /// One end of a pair in memory.
     Memory(DuplexStream),
+    /// One of these, encrypted.
+    Tls(TlsStream),
     /// Anything else.
     Other(Box<dyn Duplex>),
 }
@@ -41,6 +44,8 @@ pub enum ReadHalf {
     Unix(unix::OwnedReadHalf),
     /// Of a pair in memory.
     Memory(tokio::io::ReadHalf<DuplexStream>),
+    /// Of an encrypted stream.
+    Tls(tls::ReadHalf),
     /// Of anything else.
     Other(tokio::io::ReadHalf<Box<dyn Duplex>>),
 }
@@ -53,27 +58,49 @@ pub enum WriteHalf {
     Unix(unix::OwnedWriteHalf),
     /// Of a pair in memory.
     Memory(tokio::io::WriteHalf<DuplexStream>),
+    /// Of an encrypted stream.
+    Tls(tls::WriteHalf),
     /// Of anything else.
     Other(tokio::io::WriteHalf<Box<dyn Duplex>>),
 }
 
-/// Connects to a server.
+/// Why there is no connection to a server.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// It cannot be had.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// There is one, but not to whom it should be.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
+}
+
+/// Connects to a server. Whom to believe only matters where it shows a certificate.
 ///
 /// # Errors
-/// What the system says; a name that leads nowhere, and TLS, which this version does not have, are errors too.
+/// What the system says; a name that leads nowhere, a server that does not speak TLS where it should, and one that is not
+/// to be believed are errors too.
 ///
 /// # Cancel safety
 /// Dropping the future gives the attempt up.
-pub async fn connect(address: &Address) -> io::Result<Stream> {
+pub async fn connect(address: &Address, trust: &Trust) -> Result<Stream, ConnectError> {
     match address {
-        Address::Tcp(host, port) => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            prepare(&stream)?;
-            Ok(Stream::Tcp(stream))
+        Address::Tcp(host, port) => Ok(connect_tcp(host, *port).await?),
+        Address::Unix(path) => Ok(UnixStream::connect(path).await.map(Stream::Unix)?),
+        Address::Tls(host, port) => {
+            // First, because the server counts the time from the connection on.
+            let credentials = Credentials::load(trust).await?;
+            let stream = connect_tcp(host, *port).await?;
+            // Big, and over soon: on the heap, so that whoever may reconnect does not hold the place for it.
+            Box::pin(credentials.connect(stream, host)).await
         }
-        Address::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
-        Address::Tls(..) => Err(io::Error::new(io::ErrorKind::Unsupported, "TLS is not available in this version")),
     }
+}
+
+async fn connect_tcp(host: &Host, port: u16) -> io::Result<Stream> {
+    let stream = TcpStream::connect((host.as_str(), port)).await?;
+    prepare(&stream)?;
+    Ok(Stream::Tcp(stream))
 }
 
 /// Two streams in memory, each the other end of the other.
@@ -108,6 +135,7 @@ impl Stream {
                 let (read, write) = tokio::io::split(stream);
                 (ReadHalf::Memory(read), WriteHalf::Memory(write))
             }
+            Stream::Tls(stream) => stream.split(),
             Stream::Other(stream) => {
                 let (read, write) = tokio::io::split(stream);
                 (ReadHalf::Other(read), WriteHalf::Other(write))
@@ -120,9 +148,11 @@ impl WriteHalf {
     /// Makes the close that follows an abrupt one: what the peer did not take is dropped instead of being kept in the
     /// kernel until the peer is given up.
     pub(super) fn forsake(&self) {
-        if let WriteHalf::Tcp(half) = self {
+        match self {
             // If the socket is gone already, there is nothing to forsake.
-            let _ = half.as_ref().set_zero_linger();
+            WriteHalf::Tcp(half) => drop(half.as_ref().set_zero_linger()),
+            WriteHalf::Tls(half) => half.forsake(),
+            WriteHalf::Unix(_) | WriteHalf::Memory(_) | WriteHalf::Other(_) => {}
         }
     }
 }
@@ -157,6 +187,7 @@ impl fmt::Debug for Stream {
             Stream::Tcp(_) => "Stream::Tcp",
             Stream::Unix(_) => "Stream::Unix",
             Stream::Memory(_) => "Stream::Memory",
+            Stream::Tls(_) => "Stream::Tls",
             Stream::Other(_) => "Stream::Other",
         })
     }
@@ -169,39 +200,55 @@ macro_rules! forward {
             $kind::Tcp($half) => $call,
             $kind::Unix($half) => $call,
             $kind::Memory($half) => $call,
+            $kind::Tls($half) => $call,
             $kind::Other($half) => $call,
         }
     };
 }
 
-impl AsyncRead for ReadHalf {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        forward!(ReadHalf, self.get_mut(), half => Pin::new(half).poll_read(cx, buffer))
-    }
+/// A whole stream is read and written in the same way as its halves.
+macro_rules! readable {
+    ($kind:ident) => {
+        impl AsyncRead for $kind {
+            fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+                forward!($kind, self.get_mut(), half => Pin::new(half).poll_read(cx, buffer))
+            }
+        }
+    };
 }
 
-impl AsyncWrite for WriteHalf {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        forward!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_write(cx, bytes))
-    }
+/// See [`readable`].
+macro_rules! writable {
+    ($kind:ident) => {
+        impl AsyncWrite for $kind {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+                forward!($kind, self.get_mut(), half => Pin::new(half).poll_write(cx, bytes))
+            }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        forward!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_write_vectored(cx, slices))
-    }
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                slices: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                forward!($kind, self.get_mut(), half => Pin::new(half).poll_write_vectored(cx, slices))
+            }
 
-    fn is_write_vectored(&self) -> bool {
-        forward!(WriteHalf, self, half => half.is_write_vectored())
-    }
+            fn is_write_vectored(&self) -> bool {
+                forward!($kind, self, half => half.is_write_vectored())
+            }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        forward!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_flush(cx))
-    }
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                forward!($kind, self.get_mut(), half => Pin::new(half).poll_flush(cx))
+            }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        forward!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_shutdown(cx))
-    }
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                forward!($kind, self.get_mut(), half => Pin::new(half).poll_shutdown(cx))
+            }
+        }
+    };
 }
+
+readable!(Stream);
+writable!(Stream);
+readable!(ReadHalf);
+writable!(WriteHalf);

@@ -1,23 +1,45 @@
 //! Accepting connections: who may come in, and what is said to who may not.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::chat::{Chat, Origin};
-use crate::net::connection;
 use crate::net::limiter::{Admission, Limiter, Rejected};
 use crate::net::listener::{Listener, Peer};
 use crate::net::stream::Stream;
+use crate::net::{Acceptor, connection};
 use crate::protocol::{Code, Dialects, Refusal};
 use crate::server::bridge::{Asker, Ignorant, Link, Manners, Teller, Turned};
-use crate::server::connections::{Connections, NoPlace};
+use crate::server::certificates::Security;
+use crate::server::connections::{Connections, NoPlace, Place};
+use crate::server::handshake::{Handshake, Sparse};
 
 /// How many connections at once are told why they may not come in. The others are closed without a word.
 const MOST_TURNED_AWAY: usize = 64;
+
+/// How long the handshake with somebody who may not come in may take.
+const TURNED_HANDSHAKE: Duration = Duration::from_secs(2);
+
+/// Where connections come in, and what is spoken there.
+pub(super) struct Entrance {
+    pub(super) listener: Listener,
+    pub(super) dialects: Arc<Dialects>,
+    /// What makes its connections TLS, if they are to be.
+    pub(super) security: Option<Security>,
+}
+
+/// A connection that has a place.
+pub(super) struct Guest {
+    pub(super) link: Arc<Link>,
+    pub(super) place: Place,
+    /// When it was accepted.
+    pub(super) since: tokio::time::Instant,
+}
 
 /// Everything that it takes to serve a connection.
 pub(super) struct Door {
@@ -28,6 +50,7 @@ pub(super) struct Door {
     pub(super) max_unauthenticated: usize,
     pub(super) options: Arc<connection::Options>,
     pub(super) tasks: TaskTracker,
+    pub(super) handshake_log: Mutex<Sparse>,
     turned: Arc<Semaphore>,
 }
 
@@ -47,55 +70,82 @@ impl Door {
             max_unauthenticated,
             options: Arc::new(options),
             tasks: TaskTracker::new(),
+            handshake_log: Mutex::default(),
             turned: Arc::new(Semaphore::new(MOST_TURNED_AWAY)),
         }
     }
 
-    /// Accepts until it is told to stop.
-    pub(super) async fn accept(
-        self: Arc<Door>,
-        mut listener: Listener,
-        dialects: Arc<Dialects>,
-        stop: CancellationToken,
-    ) {
+    /// Accepts until it is told to stop. Nothing that takes its time is done here.
+    pub(super) async fn accept(self: Arc<Door>, entrance: Entrance, stop: CancellationToken) {
+        let Entrance { mut listener, dialects, security } = entrance;
+        let acceptor = security.map(|security| security.acceptor);
         loop {
             let (stream, peer) = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
-            let (admission, origin) = match (self.limiter.admit(peer, Instant::now()), peer) {
-                (Ok(admission), Peer::Ip(address)) => (admission, Origin::Address(address)),
-                (Ok(admission), Peer::Local) => (admission, Origin::Local),
-                (Err(rejected), _) => {
-                    self.turn_away(stream, &dialects, rejected.into());
-                    continue;
-                }
+            let origin = match peer {
+                Peer::Ip(address) => Origin::Address(address),
+                Peer::Local => Origin::Local,
             };
-            self.serve(stream, origin, Arc::clone(&dialects), Some(admission));
+            let admission = self.limiter.admit(peer, Instant::now()).map_err(Refusal::from);
+            let welcome = admission.and_then(|admission| self.welcome(origin, Arc::clone(&dialects), Some(admission)));
+            match (welcome, acceptor.clone()) {
+                (Ok(guest), None) => self.serve(stream, guest),
+                (Ok(guest), Some(acceptor)) => {
+                    let handshake = Handshake { acceptor, stream, peer };
+                    self.tasks.spawn(Arc::clone(&self).serve_after(handshake, guest));
+                }
+                (Err(refusal), acceptor) => self.turn_away(stream, acceptor, &dialects, &refusal),
+            }
         }
+    }
+
+    /// Finds a place for a connection.
+    pub(super) fn welcome(
+        &self,
+        origin: Origin,
+        dialects: Arc<Dialects>,
+        admission: Option<Admission>,
+    ) -> Result<Guest, Refusal> {
+        let link = Arc::new(Link::new(self.chat.session(origin), dialects, self.manners, admission));
+        // Whoever lives in the same program as the server does not count as a stranger.
+        let most = if origin == Origin::Host { 0 } else { self.max_unauthenticated };
+        let place = self.connections.add(&link, most)?;
+        Ok(Guest { link, place, since: tokio::time::Instant::now() })
     }
 
     /// Starts to serve a connection.
-    pub(super) fn serve(&self, stream: Stream, origin: Origin, dialects: Arc<Dialects>, admission: Option<Admission>) {
-        let session = self.chat.session(origin);
-        let link = Arc::new(Link::new(session, Arc::clone(&dialects), self.manners, admission));
-        // Whoever lives in the same program as the server does not count as a stranger.
-        let most = if origin == Origin::Host { 0 } else { self.max_unauthenticated };
-        match self.connections.add(&link, most) {
-            Ok(place) => {
-                let (asker, teller) = (Asker::new(Arc::clone(&link), place), Teller::new(link));
-                connection::spawn(stream, asker, teller, Arc::clone(&self.options), &self.tasks);
-            }
-            Err(NoPlace::Strangers) => self.turn_away(stream, &dialects, Code::TooManyConnections.into()),
-            Err(NoPlace::Closed) => self.turn_away(stream, &dialects, Code::ShuttingDown.into()),
-        }
+    pub(super) fn serve(&self, stream: Stream, guest: Guest) {
+        let Guest { link, place, since } = guest;
+        let (asker, teller) = (Asker::new(Arc::clone(&link), place, since), Teller::new(link));
+        connection::spawn(stream, asker, teller, Arc::clone(&self.options), &self.tasks);
     }
 
-    fn turn_away(&self, stream: Stream, dialects: &Dialects, refusal: Refusal) {
-        if let Ok(permit) = Arc::clone(&self.turned).try_acquire_owned() {
-            let turned = Turned::away(dialects, &refusal);
-            connection::spawn(stream, Ignorant::new(permit), turned, Arc::clone(&self.options), &self.tasks);
+    /// Says why a connection may not come in, and closes it.
+    pub(super) fn turn_away(&self, stream: Stream, acceptor: Option<Acceptor>, dialects: &Dialects, refusal: &Refusal) {
+        let Ok(permit) = Arc::clone(&self.turned).try_acquire_owned() else { return };
+        let (ignorant, turned) = (Ignorant::new(permit), Turned::away(dialects, refusal));
+        let (options, tasks) = (Arc::clone(&self.options), self.tasks.clone());
+        match acceptor {
+            None => connection::spawn(stream, ignorant, turned, options, &tasks),
+            Some(acceptor) => drop(self.tasks.spawn(async move {
+                let hurry = options.hurry.clone();
+                let shaken = timeout(TURNED_HANDSHAKE, acceptor.accept(stream));
+                if let Some(Ok(Ok(stream))) = hurry.run_until_cancelled(shaken).await {
+                    connection::spawn(stream, ignorant, turned, options, &tasks);
+                }
+            })),
+        }
+    }
+}
+
+impl From<NoPlace> for Refusal {
+    fn from(no_place: NoPlace) -> Refusal {
+        match no_place {
+            NoPlace::Strangers => Code::TooManyConnections.into(),
+            NoPlace::Closed => Code::ShuttingDown.into(),
         }
     }
 }

@@ -34,6 +34,15 @@ pub(super) struct Manners {
     pub(super) silent_timeout: Duration,
 }
 
+impl Manners {
+    /// Until when a connection that was accepted then must have shaken hands. That is part of the login; where there is no
+    /// limit to that, nobody waits longer than for those who say nothing.
+    pub(super) fn handshake_deadline(&self, accepted: Instant) -> Option<Instant> {
+        let timeout = [self.login_timeout, self.silent_timeout].into_iter().find(|timeout| !timeout.is_zero())?;
+        Some(accepted + timeout)
+    }
+}
+
 /// What the two halves of a connection share.
 pub(super) struct Link {
     session: Arc<Session>,
@@ -87,6 +96,11 @@ impl Link {
         }
     }
 
+    /// Waits until the connection is to end. For the time in which it can neither ask nor be told anything.
+    pub(super) async fn is_dismissed(&self) {
+        while !self.session.next().await.last {}
+    }
+
     /// Ends the connection as it stands.
     pub(super) fn cut(&self) {
         self.session.close();
@@ -118,12 +132,15 @@ pub(super) struct Asker {
     place: Place,
     /// Since when nobody has been logged in.
     since: Instant,
+    /// How much of the time for the login was spent before there could be a first byte: on the handshake.
+    spent: Duration,
     bad_json: u8,
 }
 
 impl Asker {
-    pub(super) fn new(link: Arc<Link>, place: Place) -> Asker {
-        Asker { link, place, since: Instant::now(), bad_json: 0 }
+    /// For a connection that was accepted then.
+    pub(super) fn new(link: Arc<Link>, place: Place, accepted: Instant) -> Asker {
+        Asker { link, place, since: accepted, spent: accepted.elapsed(), bad_json: 0 }
     }
 
     fn end(&self, refusal: Code) -> Flow {
@@ -190,8 +207,9 @@ impl Receiver for Asker {
     }
 
     fn began(&mut self) {
+        let now = Instant::now();
         // Of two bytes one is the first.
-        let _ = self.link.began.set(Instant::now());
+        let _ = self.link.began.set(now.checked_sub(self.spent).unwrap_or(now));
     }
 
     fn deadline(&self) -> Option<Instant> {

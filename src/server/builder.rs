@@ -1,4 +1,4 @@
-//! Starting: addresses first, then the data, then the doors open.
+//! Starting: certificates and addresses first, then the data, then the doors open.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use crate::net::limiter::Limiter;
 use crate::net::listener::Listener;
 use crate::protocol::Dialects;
 use crate::server::StartError;
-use crate::server::accept::Door;
+use crate::server::accept::{Door, Entrance};
+use crate::server::certificates;
 use crate::server::data_dir;
 use crate::server::options;
 use crate::server::running::{Server, ServerParts};
@@ -82,14 +83,18 @@ impl Builder {
     pub async fn start(self) -> Result<Server, StartError> {
         let Builder { mut config, data_dir, listen, store, clock } = self;
         if !listen.is_empty() {
+            if config.listeners.iter().any(|listener| listener.tls.is_some()) {
+                tracing::warn!("the configuration has a listener with TLS, but those that replace it have none");
+            }
             config.listeners = listen.into_iter().map(ListenerSection::new).collect();
         }
         config.check()?;
+        let secured = certificates::open(&config.listeners)?;
 
         let data_dir = data_dir.or_else(|| config.server.data_dir.clone()).or_else(data_dir::default_data_dir);
         // The addresses first: where they are taken, another server runs here, and its data is not touched.
-        let mut listeners = Vec::new();
-        for section in &config.listeners {
+        let mut entrances = Vec::new();
+        for (section, security) in config.listeners.iter().zip(secured) {
             let wrong = |source| StartError::Address { address: section.address.clone(), source };
             let address = match section.address.parse().map_err(wrong)? {
                 Address::Unix(path) => Address::Unix(data_dir.clone().unwrap_or_default().join(path)),
@@ -101,7 +106,7 @@ impl Builder {
             let listener = Listener::bind(&address)?;
             let course = options::course(&config, &section.course.over(&config.course));
             let dialects = Dialects::new(options::dialect(section.dialect), course);
-            listeners.push((listener, Arc::new(dialects)));
+            entrances.push(Entrance { listener, dialects: Arc::new(dialects), security });
         }
 
         let (store, data_dir): (Arc<dyn Store>, PathBuf) = match (store, data_dir) {
@@ -136,7 +141,7 @@ impl Builder {
             door,
             publisher,
             store,
-            listeners,
+            entrances,
             data_dir,
             hurry,
             cut,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::config::ConfigErrors;
 use crate::net::address::AddressError;
 use crate::net::listener::BindError;
+use crate::server::CertificateErrors;
 use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
 
@@ -24,6 +25,9 @@ pub enum StartError {
         /// What is wrong with it.
         source: AddressError,
     },
+    /// Certificates or keys are missing or of no use.
+    #[error(transparent)]
+    Certificates(#[from] CertificateErrors),
     /// The system does not let us listen there.
     #[error("{error}: {}", reason(.error))]
     Listen {

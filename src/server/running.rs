@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 use crate::chat::{Origin, Publisher};
 use crate::client::{Client, ClientError};
 use crate::config::Config;
-use crate::net::listener::{Listener, LocalAddress};
+use crate::net::listener::LocalAddress;
 use crate::protocol::{Choice, CourseOptions, Dialects};
-use crate::server::Builder;
-use crate::server::accept::Door;
+use crate::server::accept::{Door, Entrance};
+use crate::server::certificates::{self, Security};
+use crate::server::{Builder, CertificateErrors};
 use crate::store::{Store, StoreError};
 
 /// When clients may try again after the server has stopped.
@@ -30,7 +31,7 @@ const CUT: Duration = Duration::from_secs(1);
 pub struct Server {
     door: Arc<Door>,
     store: Arc<dyn Store>,
-    addresses: Vec<LocalAddress>,
+    entries: Vec<Entry>,
     data_dir: PathBuf,
     grace: Duration,
     stop: CancellationToken,
@@ -38,6 +39,12 @@ pub struct Server {
     cut: CancellationToken,
     failed: CancellationToken,
     publishing: Option<JoinHandle<()>>,
+}
+
+/// Where a server is entered.
+struct Entry {
+    address: LocalAddress,
+    security: Option<Security>,
 }
 
 /// How a server stopped.
@@ -55,7 +62,7 @@ pub(super) struct ServerParts {
     pub(super) door: Door,
     pub(super) publisher: Publisher,
     pub(super) store: Arc<dyn Store>,
-    pub(super) listeners: Vec<(Listener, Arc<Dialects>)>,
+    pub(super) entrances: Vec<Entrance>,
     pub(super) data_dir: PathBuf,
     pub(super) hurry: CancellationToken,
     pub(super) cut: CancellationToken,
@@ -69,7 +76,7 @@ impl Server {
     }
 
     pub(super) fn run(parts: ServerParts) -> Server {
-        let ServerParts { door, publisher, store, listeners, data_dir, hurry, cut, grace } = parts;
+        let ServerParts { door, publisher, store, entrances, data_dir, hurry, cut, grace } = parts;
         let (door, stop, failed) = (Arc::new(door), CancellationToken::new(), CancellationToken::new());
         // Cancelled when the task ends, be it by a panic: without a publisher nobody hears anything any more.
         let guard = failed.clone().drop_guard();
@@ -77,22 +84,34 @@ impl Server {
             publisher.run().await;
             drop(guard);
         });
-        let mut addresses = Vec::new();
-        for (listener, dialects) in listeners {
-            addresses.push(listener.local_address().clone());
-            door.tasks.spawn(Arc::clone(&door).accept(listener, dialects, stop.clone()));
+        let mut entries = Vec::new();
+        for entrance in entrances {
+            let address = entrance.listener.local_address().clone();
+            entries.push(Entry { address, security: entrance.security.clone() });
+            door.tasks.spawn(Arc::clone(&door).accept(entrance, stop.clone()));
         }
-        Server { door, store, addresses, data_dir, grace, stop, hurry, cut, failed, publishing: Some(publishing) }
+        Server { door, store, entries, data_dir, grace, stop, hurry, cut, failed, publishing: Some(publishing) }
     }
 
     /// Where it listens on TCP, in the order of the configuration, with the ports that were picked.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.addresses.iter().filter_map(LocalAddress::socket_address).collect()
+        self.entries.iter().filter_map(|entry| entry.address.socket_address()).collect()
     }
 
-    /// Where it listens, for people: `127.0.0.1:9998 (tcp)`.
+    /// Where it listens, for people: `127.0.0.1:9998 (tcp)`, `127.0.0.1:9999 (tls)`.
     pub fn listening(&self) -> Vec<String> {
-        self.addresses.iter().map(|address| format!("{address} ({})", address.kind())).collect()
+        let kind = |entry: &Entry| if entry.security.is_some() { "tls" } else { entry.address.kind() };
+        self.entries.iter().map(|entry| format!("{} ({})", entry.address, kind(entry))).collect()
+    }
+
+    /// Reads the certificates and keys of all listeners again, from the files that they had at the start. Those who connect
+    /// from now on are shown the new ones; connections that are open stay as they are. Where a pair is of no use, its
+    /// listener goes on with the old one, and the others are not concerned. Takes as long as reading files takes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with those that stayed as they were.
+    pub fn reload_certificates(&self) -> Result<(), CertificateErrors> {
+        certificates::reload(self.entries.iter().filter_map(|entry| entry.security.as_ref()))
     }
 
     /// Where the data is.
@@ -107,8 +126,11 @@ impl Server {
     /// Why the name may not come in.
     pub async fn connect(&self, name: &str) -> Result<Client, ClientError> {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        let dialects = Dialects::new(Choice::Native, CourseOptions::default());
-        self.door.serve(ours.into(), Origin::Host, Arc::new(dialects), None);
+        let dialects = Arc::new(Dialects::new(Choice::Native, CourseOptions::default()));
+        match self.door.welcome(Origin::Host, Arc::clone(&dialects), None) {
+            Ok(guest) => self.door.serve(ours.into(), guest),
+            Err(refusal) => self.door.turn_away(ours.into(), None, &dialects, &refusal),
+        }
         Client::over(theirs).username(name).connect().await
     }
 

@@ -11,11 +11,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ("protocol", &["model"]),
     ("store", &["model"]),
     ("chat", &["store", "protocol", "model"]),
-    ("config", &["chat", "store", "net", "model"]),
+    ("settings", &["model"]),
+    ("config", &["settings", "chat", "store", "net", "model"]),
     ("client", &["net", "protocol", "model"]),
     ("tui", &["client", "protocol", "model"]),
     ("server", &["config", "chat", "client", "protocol", "store", "net", "model"]),
-    ("bin", &["config", "server", "client", "tui", "protocol", "model"]),
+    ("bin", &["settings", "config", "server", "client", "tui", "protocol", "model"]),
 ];
 
 /// What the crate's front page exports under a shorter name.

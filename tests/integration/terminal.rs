@@ -1,17 +1,12 @@
 //! The terminal program, as a process: what it does, what it prints, and with which code it ends; against the real
 //! daemon, and against a server that means harm.
 
-use std::fs;
 use std::io::{BufRead, Write};
-use std::net::SocketAddr;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
-
 use crate::support::daemon::FREE;
+use crate::support::harm::{HARM, Harm, answer, polite};
 use crate::support::person::{Ended, ended, fine};
 use crate::support::server::PASSWORD;
 use crate::support::{Daemon, Person, Value, daemon, json, within};
@@ -68,10 +63,10 @@ async fn what_is_refused_unknown_or_impossible_has_its_code() {
     let ann = Person::of(daemon.address());
     let mut account = daemon.account("owner").await;
     account.ask(json!({"request": "ping"})).await;
-    fs::write(ann.path("wrong"), "not the password\n").unwrap();
+    ann.secret("wrong", "not the password\n");
     let nobody = nobody.to_string();
-    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
-    let cases: [(&[&str], i32); 18] = [
+    ann.secret("password", &format!("{PASSWORD}\n"));
+    let cases: [(&[&str], i32); 19] = [
         (&["send", "no-such-room", "x"], 1),
         (&["tail", "no-such-room"], 1),
         (&["history", "no-such-room"], 1),
@@ -81,7 +76,8 @@ async fn what_is_refused_unknown_or_impossible_has_its_code() {
         (&["send"], 2),
         (&["send", "lobby"], 2),
         (&["send", "lobby", ""], 2),
-        (&["rooms", "--server", "tls://localhost:1"], 2),
+        (&["rooms", "--server", "tls://127.0.0.1:1"], 69),
+        (&["rooms", "--server", "https://127.0.0.1:1"], 2),
         (&["tail", "lobby", "-n", "many"], 2),
         (&["--timeout", "never", "rooms"], 2),
         (&["--server", &nobody, "send", "lobby", "x"], 69),
@@ -120,7 +116,7 @@ async fn a_message_that_nobody_acknowledges_is_told_as_such_and_can_be_repeated(
     owner.join("lobby").await;
     owner.ask(json!({"request": "message", "room": "lobby", "text": "once", "nonce": "mine"})).await;
     let ann = Person::of(daemon.address());
-    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
+    ann.secret("password", &format!("{PASSWORD}\n"));
     let args = ["-u", "owner", "--password-file", "password", "send", "lobby", "once", "--nonce", "mine"];
     for _ in 0..2 {
         fine(&ann.run(&args).await);
@@ -194,8 +190,8 @@ async fn rooms_names_and_accounts() {
     let ended = ann.run(&["names", "-u", "looker"]).await;
     assert!(ended.lines.iter().any(|line| line.contains("looker")), "{ended:?}");
 
-    fs::write(ann.path("password"), format!("{PASSWORD}\n")).unwrap();
-    fs::write(ann.path("weak"), "short\n").unwrap();
+    ann.secret("password", &format!("{PASSWORD}\n"));
+    ann.secret("weak", "short\n");
     let register = ["register", "-u", "ann", "--password-file"];
     assert_eq!(ann.run(&[&register[..], &["weak"]].concat()).await.code, Some(1));
     let ended = ann.run(&[&register[..], &["password"]].concat()).await;
@@ -310,34 +306,6 @@ async fn a_guest_who_finds_the_name_taken_gets_another_unless_it_was_asked_for()
     first.end(0).await;
 }
 
-/// A server that answers as a test says.
-struct Harm;
-
-impl Harm {
-    async fn start(answer: impl Fn(&Value) -> Option<Vec<Value>> + Send + Sync + 'static) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let answer = Arc::new(answer);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let answer = Arc::clone(&answer);
-                tokio::spawn(async move {
-                    let (reading, mut writing) = stream.into_split();
-                    let mut lines = BufReader::new(reading).lines();
-                    while let Ok(Some(line)) = lines.next_line().await {
-                        let request: Value = serde_json::from_str(&line).unwrap();
-                        for object in answer(&request).unwrap_or_default() {
-                            // The other side may be gone.
-                            let _ = writing.write_all(format!("{object}\n").as_bytes()).await;
-                        }
-                    }
-                });
-            }
-        });
-        address
-    }
-}
-
 #[tokio::test]
 async fn search_prints_a_line_for_each_hit_and_goes_on_until_there_are_enough() {
     let address = Harm::start(|request| {
@@ -366,44 +334,6 @@ async fn search_prints_a_line_for_each_hit_and_goes_on_until_there_are_enough() 
     let hit: Value = serde_json::from_str(&ended.lines[7]).unwrap();
     assert_eq!((&hit["seq"], &hit["snippet"]), (&json!(2), &json!("-without hit 2")));
     assert_eq!(person.run(&["search"]).await.code, Some(2));
-}
-
-/// What does harm on a terminal: a title, a clipboard, a report, a reset, C1, a bell, a backspace, a line from the
-/// beginning, the other direction, tags.
-const HARM: &str =
-    "x\u{1b}]0;owned\u{7}\u{1b}]52;c;aGk=\u{7}\u{1b}[6n\u{1b}c\u{9b}31m\u{8}\u{8}\r\u{202e}\u{2066}\u{e0041}\u{7f}\0y";
-
-/// How a proper server answers.
-fn polite(request: &Value) -> Vec<Value> {
-    answer(request, "fine")
-}
-
-fn answer(request: &Value, word: &str) -> Vec<Value> {
-    let mut answer = json!({"response": request["request"], "id": request["id"]});
-    let time = "2026-01-31T12:00:00.000Z";
-    let message = json!({"event": "message", "room": "lobby", "seq": 1, "from": word, "time": time, "text": word});
-    let more = match request["request"].as_str().unwrap() {
-        "hello" => json!({"protocol": 1, "server": word, "name": word, "motd": word, "time": time, "features": [],
-            "limits": {"max_frame_bytes": 65536, "max_text_bytes": 16384},
-            "accounts": {"guests": true, "registration": "open"}}),
-        "login" => json!({"username": "ann", "guest": true, "token": "t", "role": "user", "rooms": []}),
-        "join" => json!({"room": "lobby", "kind": "public", "topic": word, "role": "member", "epoch": "e", "first": 1,
-            "head": 1, "read": 0, "reset": false}),
-        "history" => json!({"room": "lobby", "messages": [message], "more": false, "first": 1, "head": 1}),
-        "search" => json!({"more": true, "next": 7, "messages": [{"room": word, "seq": 1, "from": word, "time": time,
-            "text": word, "snippet": word, "hit": [0, 1]}]}),
-        "rooms" => json!({"rooms": [{"room": word, "kind": "public", "topic": word, "members": 1, "online": 1,
-            "head": 1, "joined": false}]}),
-        "names" => json!({"names": [{"name": word, "role": word, "online": true, "status": word, "guest": true}]}),
-        "message" => json!({"room": "lobby", "seq": 2, "time": time}),
-        _ => json!({}),
-    };
-    answer.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let mut objects = vec![answer];
-    if request["request"] == "join" {
-        objects.push(message);
-    }
-    objects
 }
 
 #[tokio::test]

@@ -1,20 +1,19 @@
 //! The commands for scripts: each does one thing, prints what was asked for, and ends with a code that says how it went.
 
-use std::time::Duration;
-
 use snakk::Client;
-use snakk::client::{ClientError, Draft, Event, Events, HistoryQuery, Message, Page, SearchQuery, Start};
+use snakk::client::{ClientError, Draft, HistoryQuery, Message, Page, SearchQuery};
 use snakk::model::{Anchor, Seq};
 use snakk::protocol::Code;
 
-use crate::args::{Connection, History, Search, Send, Tail};
+use crate::args::{History, Search, Send};
 use crate::failure::{Failure, describe};
 use crate::input::{self, Lines};
 use crate::login;
+use crate::setup::Connection;
 use crate::show::{self, Stamp, plain, print, print_json};
 
 /// The longest page of history that a server gives.
-const PAGE: u32 = 500;
+pub(crate) const PAGE: u32 = 500;
 
 /// `snakk send`: says something, and ends well only when all of it is stored.
 pub(crate) async fn send(connection: &Connection, send: Send) -> Result<(), Failure> {
@@ -62,7 +61,7 @@ fn unsent(client: &Client, error: &ClientError, place: &str, nonce: &str) -> Fai
         true => format!("it may be stored; look before you send it again (nonce {nonce})"),
         false => format!("it may be stored; send it again with --nonce {nonce}"),
     };
-    Failure::new(Failure::UNKNOWN, format!("{place}not acknowledged: {why}\nsnakk: {advice}"))
+    Failure::new(Failure::UNKNOWN, format!("{place}not acknowledged: {why}\n{advice}"))
 }
 
 /// Whether nobody knows if the message is stored.
@@ -70,93 +69,6 @@ pub(crate) fn is_unknown(error: &ClientError) -> bool {
     match error {
         ClientError::Timeout | ClientError::Disconnected | ClientError::Closed | ClientError::Protocol(_) => true,
         _ => matches!(error.code(), Some(Code::StorageUnavailable | Code::Internal | Code::ShuttingDown)),
-    }
-}
-
-/// `snakk tail`: shows the end of a room, and goes on with it if told to.
-pub(crate) async fn tail(connection: &Connection, tail: Tail) -> Result<(), Failure> {
-    let client = login::connect(connection).await?;
-    let since = match (tail.since, tail.count) {
-        (Some(seq), _) => Some(Seq(seq)),
-        (None, 0) => None,
-        (None, count) => Some(before_newest(&client, &tail.room, count).await?),
-    };
-    // Before joining, or the first entries would be over before anybody listens.
-    let mut events = client.events();
-    let start = since.map_or(Start::Now, |seq| Start::Since { seq, epoch: None });
-    let joined = client.join_with(&tail.room, start).await?;
-    if joined.reset {
-        eprintln!("snakk: the room has no entry {}; its end is {}", since.unwrap_or_default(), joined.head);
-    }
-    let nothing_old = joined.reset || since.is_none_or(|seq| seq >= joined.head);
-    if tail.follow || !nothing_old {
-        let end = if tail.follow { None } else { Some(joined.head) };
-        show_entries(connection, &mut events, end).await?;
-    }
-    drop(events);
-    login::leave(client).await;
-    Ok(())
-}
-
-/// Prints entries up to the last one that is wanted, or for ever.
-async fn show_entries(connection: &Connection, events: &mut Events, end: Option<Seq>) -> Result<(), Failure> {
-    // Without an end there is nothing to wait for in particular.
-    let patience = end.map_or(Duration::MAX, |_| connection.timeout);
-    loop {
-        let event = match tokio::time::timeout(patience, events.next()).await {
-            Ok(Some(event)) => event,
-            Ok(None) => return Err(Failure::new(Failure::UNAVAILABLE, "the connection was lost")),
-            Err(_) => return Err(ClientError::Timeout.into()),
-        };
-        match &event {
-            Event::Disconnected { reason, .. } => eprintln!("snakk: {}; reconnecting", plain(reason)),
-            Event::Connected { .. } => eprintln!("snakk: connected again"),
-            Event::Resumed(rooms) => {
-                for room in rooms {
-                    if let Some(refusal) = &room.refused {
-                        return Err(Failure::new(Failure::REFUSED, plain(refusal)));
-                    }
-                    if room.reset {
-                        eprintln!("snakk: the room began anew while we were away");
-                        if end.is_some() {
-                            return Ok(());
-                        }
-                    }
-                }
-            }
-            Event::Removed(removed) => {
-                let words =
-                    format!("{} is closed to you ({})", plain(&removed.room), plain(&removed.change.to_string()));
-                return Err(Failure::new(Failure::REFUSED, words));
-            }
-            _ => {}
-        }
-        let Some((_, seq)) = event.entry() else { continue };
-        if let (true, Some(json)) = (connection.json, event.json()) {
-            print_json(json)?;
-        } else if let Some(line) = show::entry(&event, Stamp::Full) {
-            print(&line)?;
-        }
-        if end.is_some_and(|end| seq >= end) {
-            return Ok(());
-        }
-    }
-}
-
-/// The number of the entry in front of the newest messages.
-async fn before_newest(client: &Client, room: &str, count: u32) -> Result<Seq, Failure> {
-    let mut anchor = Anchor::Newest;
-    let mut left = count;
-    loop {
-        let query = HistoryQuery { anchor, limit: Some(left.min(PAGE)) };
-        let page = client.history(room, query).await?;
-        left = left.saturating_sub(u32::try_from(page.count).unwrap_or(u32::MAX));
-        match page.oldest {
-            Some(first) if left == 0 => return Ok(first.before()),
-            Some(first) if page.more => anchor = Anchor::Before(first),
-            // Fewer messages than asked for: everything that there is.
-            _ => return Ok(Seq::ZERO),
-        }
     }
 }
 
@@ -233,43 +145,47 @@ async fn pages(client: &Client, room: &str, mut anchor: Anchor, count: u32) -> R
 /// `snakk rooms`: lists the rooms.
 pub(crate) async fn rooms(connection: &Connection) -> Result<(), Failure> {
     let client = login::connect(connection).await?;
+    list_rooms(&client, connection.json).await?;
+    login::leave(client).await;
+    Ok(())
+}
+
+/// Prints all rooms.
+pub(crate) async fn list_rooms(client: &Client, json: bool) -> Result<(), Failure> {
     let mut after: Option<String> = None;
     loop {
         let page = client.rooms_after(after.as_deref()).await?;
-        if connection.json {
-            print_json(page.json.as_str())?;
-        } else {
-            for room in &page.rooms {
-                print(&show::room(room))?;
-            }
+        match json {
+            true => print_json(page.json.as_str())?,
+            false => page.rooms.iter().try_for_each(|room| print(&show::room(room)))?,
         }
         match page.rooms.last() {
             Some(last) if page.more => after = Some(last.room.clone()),
-            _ => break,
+            _ => return Ok(()),
         }
     }
-    login::leave(client).await;
-    Ok(())
 }
 
 /// `snakk names`: lists the members of a room, or everybody who is online.
 pub(crate) async fn names(connection: &Connection, room: Option<&str>) -> Result<(), Failure> {
     let client = login::connect(connection).await?;
+    list_names(&client, room, connection.json).await?;
+    login::leave(client).await;
+    Ok(())
+}
+
+/// Prints the members of a room, or everybody who is online.
+pub(crate) async fn list_names(client: &Client, room: Option<&str>, json: bool) -> Result<(), Failure> {
     let mut after: Option<String> = None;
     loop {
         let page = client.names_after(room, after.as_deref()).await?;
-        if connection.json {
-            print_json(page.json.as_str())?;
-        } else {
-            for name in &page.names {
-                print(&show::name(name))?;
-            }
+        match json {
+            true => print_json(page.json.as_str())?,
+            false => page.names.iter().try_for_each(|name| print(&show::name(name)))?,
         }
         match page.names.last() {
             Some(last) if page.more => after = Some(last.name.clone()),
-            _ => break,
+            _ => return Ok(()),
         }
     }
-    login::leave(client).await;
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use snakk::client::ClientError;
 
-use crate::show::plain;
+use crate::show::{note, plain};
 
 /// An exit code, and what is said about it. An empty message is an end without a word.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Failure {
     pub(crate) const REFUSED: u8 = 1;
     /// Asked in a way that makes no sense.
     pub(crate) const USAGE: u8 = 2;
-    /// There is no server.
+    /// There is no server, or not the one that is trusted.
     pub(crate) const UNAVAILABLE: u8 = 69;
     /// Sent, but not acknowledged.
     pub(crate) const UNKNOWN: u8 = 75;
@@ -42,11 +42,15 @@ impl Failure {
         self.code
     }
 
+    /// What is said about it.
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Says it on standard error.
     pub(crate) fn report(self) -> ExitCode {
-        if !self.message.is_empty() {
-            eprintln!("snakk: {}", self.message);
-        }
+        note(&self.message);
         ExitCode::from(self.code)
     }
 }
@@ -60,9 +64,11 @@ impl From<ClientError> for Failure {
                 io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Failure::USAGE,
                 _ => Failure::UNAVAILABLE,
             },
-            ClientError::Disconnected | ClientError::Timeout | ClientError::Closed | ClientError::Protocol(_) => {
-                Failure::UNAVAILABLE
-            }
+            ClientError::Untrusted { .. }
+            | ClientError::Disconnected
+            | ClientError::Timeout
+            | ClientError::Closed
+            | ClientError::Protocol(_) => Failure::UNAVAILABLE,
             _ => Failure::REFUSED,
         };
         Failure { code, message: describe(&error) }

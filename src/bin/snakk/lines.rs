@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use snakk::Client;
 use snakk::client::{Draft, Event, Events, Removed, RoomChanged};
 
-use crate::args::Connection;
-use crate::commands::is_unknown;
+use crate::commands::{is_unknown, list_names, list_rooms};
 use crate::failure::{Failure, describe};
 use crate::input::Lines;
 use crate::login;
-use crate::show::{self, Stamp, plain, print, print_json};
+use crate::setup::Connection;
+use crate::show::{self, Stamp, note, plain, print, print_json};
 
 /// The commands, for `/help` and for whoever mistypes one.
 const COMMANDS: [(&str, &str); 7] = [
@@ -82,16 +82,19 @@ pub(crate) async fn run(connection: &Connection, room: &str) -> Result<(), Failu
     let by_hand = io::stdin().is_terminal();
     if by_hand {
         let hello = client.hello();
-        if !hello.motd.is_empty() {
-            print(&plain(&hello.motd))?;
+        match (hello.motd.as_str(), connection.json) {
+            ("", _) => {}
+            (motd, true) => note(&plain(motd)),
+            (motd, false) => print(&plain(motd))?,
         }
         let name = client.username().unwrap_or_default();
-        eprintln!("snakk: you are {} on {}; /help helps", plain(&name), plain(&connection.server));
+        note(&format!("you are {} on {}; /help helps", plain(&name), plain(&connection.server)));
     }
     enter(&client, &talk, room).await?;
     let told = tell(connection, client.clone(), events, Arc::clone(&talk));
+    let typist = Typist { client: &client, talk: &talk, json: connection.json };
     let outcome = tokio::select! {
-        outcome = ask(&client, &talk, by_hand) => outcome,
+        outcome = typist.type_lines(by_hand) => outcome,
         outcome = told => outcome,
     };
     login::leave(client).await;
@@ -103,21 +106,21 @@ async fn tell(connection: &Connection, client: Client, mut events: Events, talk:
     while let Some(event) = events.next().await {
         match &event {
             Event::Disconnected { reason, retry_in: Some(_) } => {
-                eprintln!("snakk: {}; reconnecting", plain(reason));
+                note(&format!("{}; reconnecting", plain(reason)));
             }
             Event::Disconnected { reason, .. } => {
                 return Err(Failure::new(Failure::UNAVAILABLE, plain(reason)));
             }
-            Event::Connected { .. } => eprintln!("snakk: connected again"),
-            Event::Shutdown { reason, .. } => eprintln!("snakk: the server stops ({})", plain(reason)),
+            Event::Connected { .. } => note("connected again"),
+            Event::Shutdown { reason, .. } => note(&format!("the server stops ({})", plain(reason))),
             Event::Resumed(rooms) => {
                 for room in rooms {
                     for place in lock(&talk).rooms.iter_mut().filter(|place| Some(&**place) == room.was.as_ref()) {
                         place.clone_from(&room.room);
                     }
                     match &room.refused {
-                        Some(refusal) => eprintln!("snakk: {}: {}", plain(&room.room), plain(refusal)),
-                        None if room.reset => eprintln!("snakk: {} began anew while we were away", plain(&room.room)),
+                        Some(refusal) => note(&format!("{}: {}", plain(&room.room), plain(refusal))),
+                        None if room.reset => note(&format!("{} began anew while we were away", plain(&room.room))),
                         None => {}
                     }
                 }
@@ -126,9 +129,9 @@ async fn tell(connection: &Connection, client: Client, mut events: Events, talk:
             Event::Invited(invited) => {
                 let room = plain(&invited.room);
                 let by = invited.from.as_deref().map(|from| format!(" by {}", plain(from))).unwrap_or_default();
-                eprintln!("snakk: you are invited{by}; /join {room}");
+                note(&format!("you are invited{by}; /join {room}"));
             }
-            Event::Notice { text } => eprintln!("snakk: notice: {}", plain(text)),
+            Event::Notice { text } => note(&format!("notice: {}", plain(text))),
             _ => {}
         }
         if let Event::Room(change) = &event {
@@ -155,7 +158,7 @@ fn leave_behind(talk: &Talk, removed: &Removed) {
     // Who has left by their own will knows it.
     if shared.rooms.len() < before {
         let why = removed.reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
-        eprintln!("snakk: {} is closed to you ({}){why}", plain(&removed.room), plain(&removed.change));
+        note(&format!("{} is closed to you ({}){why}", plain(&removed.room), plain(&removed.change)));
     }
 }
 
@@ -187,22 +190,76 @@ fn in_room(talk: &Talk, event: &Event, line: String) -> String {
 }
 
 /// The half that types: does what the lines of standard input say, one after the other.
-async fn ask(client: &Client, talk: &Talk, by_hand: bool) -> Result<(), Failure> {
-    let mut lines = Lines::new();
-    let mut worst: Option<Failure> = None;
-    while let Some(line) = lines.next().await? {
-        if line == "/quit" {
-            break;
-        }
-        if let Err(failure) = obey(client, talk, Line::parse(&line)).await {
-            match by_hand {
-                // Whoever sees it can do something about it.
-                true => drop(failure.report()),
-                false => worst = Some(worse(worst, failure)),
+struct Typist<'t> {
+    client: &'t Client,
+    talk: &'t Talk,
+    json: bool,
+}
+
+impl Typist<'_> {
+    async fn type_lines(&self, by_hand: bool) -> Result<(), Failure> {
+        let mut lines = Lines::new();
+        let mut worst: Option<Failure> = None;
+        while let Some(line) = lines.next().await? {
+            if line == "/quit" {
+                break;
+            }
+            if let Err(failure) = self.obey(Line::parse(&line)).await {
+                match by_hand {
+                    // Whoever sees it can do something about it.
+                    true => drop(failure.report()),
+                    false => worst = Some(worse(worst, failure)),
+                }
             }
         }
+        worst.map_or(Ok(()), Err)
     }
-    worst.map_or(Ok(()), Err)
+
+    async fn obey(&self, line: Line<'_>) -> Result<(), Failure> {
+        let Typist { client, talk, json } = *self;
+        let room = lock(talk).rooms.last().cloned();
+        let here = || room.clone().ok_or_else(|| Failure::new(Failure::USAGE, "you are in no room; /join ROOM"));
+        match line {
+            Line::Say(text) => say(client, talk, Draft::new(here()?, text)).await?,
+            Line::Do(deed) => say(client, talk, Draft { action: true, ..Draft::new(here()?, deed) }).await?,
+            Line::Join(room) => enter(client, talk, room).await?,
+            Line::Leave => {
+                let room = here()?;
+                client.leave(&room).await?;
+                let mut shared = lock(talk);
+                shared.rooms.retain(|other| *other != room);
+                match shared.rooms.last() {
+                    Some(room) => note(&format!("in {}", plain(room))),
+                    None => note("in no room; /join ROOM"),
+                }
+            }
+            Line::Rooms => list_rooms(client, json).await?,
+            Line::Names => list_names(client, Some(&here()?), json).await?,
+            Line::Help => {
+                for (usage, about) in COMMANDS {
+                    let line = format!("{usage:<12} {about}");
+                    match json {
+                        true => note(&line),
+                        false => print(&line)?,
+                    }
+                }
+            }
+            Line::Quit => {}
+            Line::Wrong(word) => {
+                let usage = COMMANDS.iter().map(|(usage, _)| *usage);
+                let usage =
+                    usage.clone().find(|usage| usage.get(1..).unwrap_or_default().split(' ').next() == Some(word));
+                let why = match usage {
+                    Some(usage) => format!("this is written {usage}"),
+                    None => {
+                        format!("there is no command /{}; /help lists them, // begins a message with /", plain(word))
+                    }
+                };
+                return Err(Failure::new(Failure::USAGE, why));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// In a pipe nobody sees a failure when it happens: it is reported, and what is unknown outweighs what was refused.
@@ -218,52 +275,6 @@ fn worse(before: Option<Failure>, now: Failure) -> Failure {
         }
         None => now,
     }
-}
-
-async fn obey(client: &Client, talk: &Talk, line: Line<'_>) -> Result<(), Failure> {
-    let room = lock(talk).rooms.last().cloned();
-    let here = || room.clone().ok_or_else(|| Failure::new(Failure::USAGE, "you are in no room; /join ROOM"));
-    match line {
-        Line::Say(text) => say(client, talk, Draft::new(here()?, text)).await?,
-        Line::Do(deed) => say(client, talk, Draft { action: true, ..Draft::new(here()?, deed) }).await?,
-        Line::Join(room) => enter(client, talk, room).await?,
-        Line::Leave => {
-            let room = here()?;
-            client.leave(&room).await?;
-            let mut shared = lock(talk);
-            shared.rooms.retain(|other| *other != room);
-            match shared.rooms.last() {
-                Some(room) => eprintln!("snakk: in {}", plain(room)),
-                None => eprintln!("snakk: in no room; /join ROOM"),
-            }
-        }
-        Line::Rooms => {
-            for room in client.rooms().await? {
-                print(&show::room(&room))?;
-            }
-        }
-        Line::Names => {
-            for name in client.names(Some(&here()?)).await? {
-                print(&show::name(&name))?;
-            }
-        }
-        Line::Help => {
-            for (usage, about) in COMMANDS {
-                print(&format!("{usage:<12} {about}"))?;
-            }
-        }
-        Line::Quit => {}
-        Line::Wrong(word) => {
-            let usage = COMMANDS.iter().map(|(usage, _)| *usage);
-            let usage = usage.clone().find(|usage| usage.get(1..).unwrap_or_default().split(' ').next() == Some(word));
-            let why = match usage {
-                Some(usage) => format!("this is written {usage}"),
-                None => format!("there is no command /{}; /help lists them, // begins a message with /", plain(word)),
-            };
-            return Err(Failure::new(Failure::USAGE, why));
-        }
-    }
-    Ok(())
 }
 
 async fn say(client: &Client, talk: &Talk, draft: Draft) -> Result<(), Failure> {
@@ -291,7 +302,7 @@ async fn enter(client: &Client, talk: &Talk, room: &str) -> Result<(), Failure> 
     let mut shared = lock(talk);
     shared.rooms.retain(|other| *other != joined.room);
     let topic = if joined.topic.is_empty() { String::new() } else { format!(": {}", plain(&joined.topic)) };
-    eprintln!("snakk: in {}{topic}", plain(&joined.room));
+    note(&format!("in {}{topic}", plain(&joined.room)));
     shared.rooms.push(joined.room);
     Ok(())
 }

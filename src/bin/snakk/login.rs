@@ -1,56 +1,104 @@
 //! Who we are: the name, the password, and how both come to a session.
 
-use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use snakk::Client;
-use snakk::client::{ClientError, Draft};
+use snakk::client::{Builder, ClientError, Draft, Trust};
 use snakk::model::Username;
 use snakk::protocol::Code;
 
-use crate::args::Connection;
 use crate::failure::Failure;
+use crate::password::{ask, can_ask};
+use crate::setup::Connection;
 use crate::show::plain;
+use crate::trust::Door;
 
 /// How often another name is tried where a guest finds its own taken.
 const ATTEMPTS: usize = 5;
 
 /// Connects and logs in. The session comes back by itself when the connection is lost.
 pub(crate) async fn connect(connection: &Connection) -> Result<Client, Failure> {
-    let password = password(connection)?;
+    enter(connection).await.map(|(client, _)| client)
+}
+
+/// What it takes to log in once more as the same user, without asking anybody anything.
+#[derive(Clone)]
+pub(crate) struct Again {
+    server: String,
+    username: String,
+    password: Option<String>,
+    timeout: Duration,
+    trust: Trust,
+}
+
+impl Again {
+    /// Connects and logs in.
+    pub(crate) async fn connect(self) -> Result<Client, ClientError> {
+        builder(&self.server, &self.username, self.password.as_deref(), self.timeout).trust(self.trust).connect().await
+    }
+}
+
+/// Connects and logs in, and says how to do the same again.
+pub(crate) async fn enter(connection: &Connection) -> Result<(Client, Again), Failure> {
+    let mut door = Door::new(connection)?;
+    let password = connection.password.password().await?;
     let (name, chosen) = match &connection.username {
         Some(name) => (name.clone(), true),
         None => (system_name(), false),
     };
-    let mut refusal = match attempt(connection, &name, password.as_deref()).await {
+    let mut refusal = match attempt(&mut door, connection, &name, password.as_deref()).await? {
         Err(error @ ClientError::LoginRefused { code: Code::NameTaken | Code::BadName, .. }) if password.is_none() => {
             error
         }
-        outcome => return Ok(outcome?),
+        outcome => return Ok(entered(outcome?, &door, connection, name, password)),
     };
     if !chosen {
         for _ in 0..ATTEMPTS {
-            match attempt(connection, &suffixed(&name)?, None).await {
+            let name = suffixed(&name)?;
+            match attempt(&mut door, connection, &name, None).await? {
                 Err(error @ ClientError::LoginRefused { code: Code::NameTaken, .. }) => refusal = error,
-                outcome => return Ok(outcome?),
+                outcome => return Ok(entered(outcome?, &door, connection, name, None)),
             }
         }
     } else if refusal.code() == Some(Code::NameTaken) {
         if can_ask() {
-            let password = ask_password(&format!("Password of {}: ", plain(&name)))?;
-            return Ok(attempt(connection, &name, Some(&password)).await?);
+            let password = ask(&format!("Password of {}: ", plain(&name)))?;
+            let client = attempt(&mut door, connection, &name, Some(&password)).await??;
+            return Ok(entered(client, &door, connection, name, Some(password)));
         }
-        let hint = "if it is your account, give its password with --password-file";
+        let hint = "if it is your account, give its password with --password-file; that of the settings counts for their \
+                    server and name only";
         return Err(Failure::new(Failure::LOGIN, format!("{} ({hint})", plain(&refusal.to_string()))));
     }
     Err(refusal.into())
 }
 
-async fn attempt(connection: &Connection, name: &str, password: Option<&str>) -> Result<Client, ClientError> {
-    let mut builder = Client::builder(&connection.server).username(name).timeout(connection.timeout).reconnect(true);
-    if let Some(password) = password {
-        builder = builder.password(password);
+fn entered(
+    client: Client,
+    door: &Door<'_>,
+    connection: &Connection,
+    username: String,
+    password: Option<String>,
+) -> (Client, Again) {
+    let (server, timeout, trust) = (connection.server.clone(), connection.timeout, door.trust());
+    (client, Again { server, username, password, timeout, trust })
+}
+
+fn builder(server: &str, username: &str, password: Option<&str>, timeout: Duration) -> Builder {
+    let builder = Client::builder(server).username(username).timeout(timeout).reconnect(true);
+    match password {
+        Some(password) => builder.password(password),
+        None => builder,
     }
-    builder.connect().await
+}
+
+async fn attempt(
+    door: &mut Door<'_>,
+    connection: &Connection,
+    name: &str,
+    password: Option<&str>,
+) -> Result<Result<Client, ClientError>, Failure> {
+    door.open(|| builder(&connection.server, name, password, connection.timeout)).await
 }
 
 /// Ends a session: a guest's name is free at once, and nobody waits for us.
@@ -63,18 +111,19 @@ pub(crate) async fn leave(client: Client) {
 /// `snakk register`: makes an account.
 pub(crate) async fn register(connection: &Connection, invite: Option<&str>) -> Result<(), Failure> {
     let name = connection.username.clone().unwrap_or_else(system_name);
-    let password = match password(connection)? {
+    let mut door = Door::new(connection)?;
+    let password = match connection.password.password().await? {
         Some(password) => password,
         None if can_ask() => {
-            let password = ask_password(&format!("New password of {}: ", plain(&name)))?;
-            if ask_password("The same again: ")? != password {
+            let password = ask(&format!("New password of {}: ", plain(&name)))?;
+            if ask("The same again: ")? != password {
                 return Err(Failure::new(Failure::USAGE, "the two passwords differ"));
             }
             password
         }
         None => return Err(Failure::new(Failure::USAGE, "a password is needed: --password-file FILE")),
     };
-    let client = Client::builder(&connection.server).timeout(connection.timeout).connect().await?;
+    let client = door.open(|| Client::builder(&connection.server).timeout(connection.timeout)).await??;
     let account = client.register(&name, &password, invite).await.map_err(|error| match error {
         // Here the answer is no to what was asked, not to letting somebody in.
         ClientError::LoginRefused { .. } => Failure::new(Failure::REFUSED, plain(&error.to_string())),
@@ -90,34 +139,6 @@ pub(crate) async fn register(connection: &Connection, invite: Option<&str>) -> R
     }
     leave(client).await;
     Ok(())
-}
-
-/// The password that was set up, if any.
-fn password(connection: &Connection) -> Result<Option<String>, Failure> {
-    let bad = |why: String| Failure::new(Failure::CONFIGURATION, why);
-    if let Some(path) = &connection.password_file {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| bad(format!("password file {shown}: {error}")))?;
-        let first = text.lines().next().unwrap_or_default();
-        if first.is_empty() {
-            return Err(bad(format!("password file {shown}: its first line is empty")));
-        }
-        return Ok(Some(first.to_owned()));
-    }
-    match std::env::var("SNAKK_PASSWORD") {
-        Ok(password) if !password.is_empty() => Ok(Some(password)),
-        Ok(_) | Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(bad("$SNAKK_PASSWORD is not UTF-8".to_owned())),
-    }
-}
-
-fn can_ask() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-fn ask_password(prompt: &str) -> Result<String, Failure> {
-    rpassword::prompt_password(prompt)
-        .map_err(|error| Failure::new(Failure::CONFIGURATION, format!("cannot read a password: {error}")))
 }
 
 /// The operating system's name for us, reduced to what a name may be.

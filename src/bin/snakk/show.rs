@@ -4,9 +4,11 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-use snakk::client::{Event, Hit, Member, Message, NameLine, RoomChanged, RoomLine, Status};
+use jiff::tz::TimeZone;
+use snakk::client::{Event, Hit, Message, NameLine, RoomLine, Status};
 use snakk::model::text::safe;
-use snakk::model::{MemberChange, Seq, Time};
+use snakk::model::{Seq, Time};
+use snakk::tui::deeds::deed;
 
 /// How much of a time is shown.
 #[derive(Clone, Copy, Debug)]
@@ -29,69 +31,12 @@ fn indented(text: &str) -> String {
 
 /// An entry as people read it; `None` for what is no entry.
 pub(crate) fn entry(event: &Event, stamp: Stamp) -> Option<String> {
-    Some(match event {
-        Event::Message(message) => self::message(message, stamp),
-        Event::Edit(edit) => {
-            let said = edit.text.as_deref().map(|text| format!(": {}", indented(text))).unwrap_or_default();
-            deed(edit.seq, edit.time, stamp, &edit.from, &format!("edited {}{said}", edit.target))
-        }
-        Event::Delete(delete) => {
-            let what = format!("deleted {}{}", delete.target, why(delete.reason.as_deref()));
-            deed(delete.seq, delete.time, stamp, &delete.from, &what)
-        }
-        Event::React(react) => {
-            let emoji = plain(&react.emoji);
-            let what = match react.remove {
-                false => format!("reacted to {} with {emoji}", react.target),
-                true => format!("took {emoji} back from {}", react.target),
-            };
-            deed(react.seq, react.time, stamp, &react.from, &what)
-        }
-        Event::Topic(topic) if topic.topic.is_empty() => {
-            deed(topic.seq, topic.time, stamp, &topic.from, "took the topic away")
-        }
-        Event::Topic(topic) => {
-            let what = format!("set the topic: {}", plain(&topic.topic));
-            deed(topic.seq, topic.time, stamp, &topic.from, &what)
-        }
-        Event::Member(member) => self::member(member, stamp),
-        Event::Room(change) => {
-            let what = format!("changed the room: {}", changes(change));
-            deed(change.seq, change.time, stamp, &change.from, &what)
-        }
-        Event::Other(other) => {
-            let seq = other.seq?;
-            // Of a kind that this version has no words for; its name and whom it is from are better than silence.
-            let value: serde_json::Value = serde_json::from_str(other.json.as_str()).unwrap_or_default();
-            let word = |key: &str| value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-            let time = Time::parse(&word("time")).unwrap_or_default();
-            deed(seq, time, stamp, &word("from"), &format!("({})", plain(&other.name)))
-        }
-        _ => return None,
-    })
-}
-
-/// What somebody did; `what` is safe already.
-fn deed(seq: Seq, time: Time, stamp: Stamp, from: &str, what: &str) -> String {
-    format!("{}* {} {what}", when(seq, time, stamp), plain(from))
-}
-
-fn why(reason: Option<&str>) -> String {
-    reason.map(|reason| format!(" ({})", plain(reason))).unwrap_or_default()
-}
-
-/// What has changed about a room.
-fn changes(change: &RoomChanged) -> String {
-    let number = |name: &str, value: Option<u64>| value.map(|value| format!("{name} {value}"));
-    let changes = [
-        change.name.as_deref().map(|name| format!("its name is {}", plain(name))),
-        change.kind.as_ref().map(|kind| format!("it is {}", plain(kind.as_str()))),
-        change.history.as_ref().map(|history| format!("history {}", plain(history.as_str()))),
-        number("slow mode in seconds", change.slow_mode_s),
-        number("days kept", change.retention_days),
-        number("entries kept", change.retention_entries),
-    ];
-    changes.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    if let Event::Message(message) = event {
+        return Some(self::message(message, stamp));
+    }
+    let (_, seq) = event.entry()?;
+    let what = deed(event, &TimeZone::system())?;
+    Some(format!("{}* {}", when(seq, event.time().unwrap_or_default(), stamp), indented(&what)))
 }
 
 /// A message as people read it.
@@ -107,25 +52,8 @@ pub(crate) fn message(message: &Message, stamp: Stamp) -> String {
     }
 }
 
-fn member(member: &Member, stamp: Stamp) -> String {
-    let when = when(member.seq, member.time, stamp);
-    let (user, from) = (plain(&member.user), plain(&member.from));
-    let role = member.role.as_ref().map(|role| plain(role.as_str())).unwrap_or_default();
-    let deed = match member.change.known() {
-        Some(MemberChange::Join) => "joined".into(),
-        Some(MemberChange::Leave) => "left".into(),
-        Some(MemberChange::Invite) => "is invited".into(),
-        Some(MemberChange::Kick) => "was put out".into(),
-        Some(MemberChange::Ban) => "is banned".into(),
-        Some(MemberChange::Unban) => "is banned no more".into(),
-        Some(MemberChange::Mute) => "is muted".into(),
-        Some(MemberChange::Unmute) => "may speak again".into(),
-        Some(MemberChange::Role) => format!("is {role}").into(),
-        None => plain(member.change.as_str()),
-    };
-    let until = member.until.map(|until| format!(" until {}", moment(until))).unwrap_or_default();
-    let by = if member.user == member.from { String::new() } else { format!(", by {from}") };
-    format!("{when}* {user} {deed}{until}{by}{}", why(member.reason.as_deref()))
+fn why(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(" ({})", plain(reason))).unwrap_or_default()
 }
 
 /// A message that was found, on one line: where, when, who, and what of the text is around the hit.
@@ -161,11 +89,11 @@ pub(crate) fn name(name: &NameLine) -> String {
 
 /// A moment, in local time.
 fn moment(time: Time) -> String {
-    time.timestamp().to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+    time.timestamp().to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 fn when(seq: Seq, time: Time, stamp: Stamp) -> String {
-    let local = time.timestamp().to_zoned(jiff::tz::TimeZone::system());
+    let local = time.timestamp().to_zoned(TimeZone::system());
     match stamp {
         Stamp::Full => format!("{seq:>6}  {}  ", local.strftime("%Y-%m-%d %H:%M:%S")),
         Stamp::Short => format!("{} ", local.strftime("%H:%M")),
@@ -178,6 +106,12 @@ pub(crate) fn print(line: &str) -> io::Result<()> {
     out.write_all(line.as_bytes())?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+/// Says something about what goes on, on standard error. Where nobody reads that, nobody needs to know.
+pub(crate) fn note(text: &str) {
+    let lines: String = text.lines().map(|line| format!("snakk: {line}\n")).collect();
+    let _ = io::stderr().lock().write_all(lines.as_bytes());
 }
 
 /// Prints what the server sent, as it was: programs read it. Only where a terminal does, it is made harmless like

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use snakk::model::ServerRole;
 
+use crate::pages::{Page, Shell};
+
 /// A chat daemon: one program, one TOML file, one SQLite file, JSON over TCP.
 ///
-/// Without a command it runs, in the foreground, until SIGTERM or SIGINT. SIGHUP makes it read its configuration again.
+/// Without a command it runs, in the foreground, until SIGTERM or SIGINT. SIGHUP makes it read its configuration and its
+/// certificates again.
 #[derive(Debug, Parser)]
 #[command(name = "snakkd", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -29,7 +32,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Check the configuration, and create nothing.
+    /// Check the configuration and the certificates, and create nothing.
     Check,
     /// Write a configuration with every key, its default and a comment, to --config or ./snakk.toml.
     Init,
@@ -57,6 +60,18 @@ pub(crate) enum Verb {
     Import {
         /// From where, instead of standard input.
         file: Option<PathBuf>,
+    },
+    /// Write the manual page of the program to standard output, or all manual pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder.
+        dir: Option<PathBuf>,
+    },
+    /// Write what makes a shell complete command lines to standard output.
+    #[command(hide = true)]
+    Completions {
+        /// For which shell.
+        shell: Shell,
     },
 }
 
@@ -96,6 +111,41 @@ pub(crate) enum UserVerb {
 
 const EXIT_CODES: &str = "Exit codes: 0; 1 failure; 2 usage; 69 address not available; 73 cannot create or open the data \
     directory, the database or a file; 75 another snakkd has the database open; 78 bad configuration.";
+
+/// What the manual pages have besides what is said here.
+pub(crate) const PAGE: Page = Page {
+    section: "8",
+    environment: &[
+        ("SNAKK_CONFIG", "The configuration, where --config names none."),
+        ("SNAKK_SECTION__KEY", "Overrides a key of the configuration, such as SNAKK_LOG__LEVEL=debug."),
+        (
+            "STATE_DIRECTORY",
+            "The data directory under systemd, where neither --data-dir nor the configuration names one.",
+        ),
+        ("XDG_STATE_HOME", "Where the data directory is otherwise, instead of ~/.local/state."),
+        ("NO_COLOR", "Keeps colours out of a log on a terminal."),
+    ],
+    exit: &[
+        ("0", "It is done; it was stopped, and everything is on disk."),
+        ("1", "It failed."),
+        ("2", "The arguments make no sense."),
+        ("69", "An address is not available."),
+        ("73", "The data directory, the database or a file cannot be created or opened."),
+        ("75", "Another snakkd has the database open."),
+        ("78", "The configuration is wrong."),
+    ],
+    files: &[
+        (
+            "./snakk.toml, /etc/snakk/snakk.toml",
+            "The configuration, where nobody names one; snakkd init writes an example.",
+        ),
+        ("~/.local/state/snakk/", "The data directory, where nobody names one."),
+        ("snakk.db", "The database, in the data directory."),
+        ("snakk.db.v1", "The database as it was in format 1, before it was brought up to date."),
+        ("snakk.db.before-TIME", "The database as it was before a backup was put in its place."),
+    ],
+    see_also: &["snakk(1)"],
+};
 
 fn role(text: &str) -> Result<ServerRole, String> {
     ServerRole::parse(text).ok_or_else(|| "it must be admin or user".to_owned())

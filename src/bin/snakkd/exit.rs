@@ -8,19 +8,13 @@ use snakk::StartError;
 use snakk::config::ConfigErrors;
 use snakk::server::{BackupError, ExportError, ImportError, OpenError, RestoreError};
 
+use crate::start::exit_code;
+pub(crate) use crate::start::{CANNOT_CREATE, CONFIG};
+
 /// Something failed.
 pub(crate) const FAILURE: u8 = 1;
 /// The arguments are wrong.
 pub(crate) const USAGE: u8 = 2;
-/// An address is not available.
-pub(crate) const UNAVAILABLE: u8 = 69;
-/// The data directory, the database or a file cannot be created or opened.
-pub(crate) const CANNOT_CREATE: u8 = 73;
-/// Another `snakkd` has the database open: trying again later helps.
-pub(crate) const TEMPORARY: u8 = 75;
-/// The configuration is wrong: trying again never helps, and systemd is told not to.
-pub(crate) const CONFIG: u8 = 78;
-
 /// Why the program ends, and with which code.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -57,69 +51,49 @@ impl From<ConfigErrors> for Failure {
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
-        let code = match &error {
-            StartError::Config(_) | StartError::Address { .. } | StartError::NoDataDir => CONFIG,
-            StartError::Listen { .. } => UNAVAILABLE,
-            StartError::DataDir { .. } => CANNOT_CREATE,
-            StartError::Database(error) => code_of(error),
-            _ => FAILURE,
-        };
-        Failure::new(code, error)
-    }
-}
-
-/// The code of a database that cannot be opened.
-fn code_of(error: &OpenError) -> u8 {
-    match error {
-        OpenError::CannotOpen { .. } => CANNOT_CREATE,
-        OpenError::Locked { .. } => TEMPORARY,
-        _ => FAILURE,
+        Failure::new(exit_code(&error), error)
     }
 }
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Failure {
-        Failure::new(code_of(&error), error)
+        StartError::from(error).into()
     }
 }
 
 impl From<BackupError> for Failure {
     fn from(error: BackupError) -> Failure {
-        let code = match &error {
-            BackupError::Database(error) => code_of(error),
-            BackupError::CannotWrite { .. } => CANNOT_CREATE,
-            _ => FAILURE,
-        };
-        Failure::new(code, error)
+        match error {
+            BackupError::Database(error) => error.into(),
+            BackupError::CannotWrite { .. } => Failure::new(CANNOT_CREATE, error),
+            _ => Failure::new(FAILURE, error),
+        }
     }
 }
 
 impl From<RestoreError> for Failure {
     fn from(error: RestoreError) -> Failure {
-        let code = match &error {
-            RestoreError::Backup(error) | RestoreError::Place(error) => code_of(error),
-            _ => FAILURE,
-        };
-        Failure::new(code, error)
-    }
-}
-
-impl From<ImportError> for Failure {
-    fn from(error: ImportError) -> Failure {
-        let code = match &error {
-            ImportError::Place(error) => code_of(error),
-            _ => FAILURE,
-        };
-        Failure::new(code, error)
+        match error {
+            RestoreError::Backup(error) | RestoreError::Place(error) => error.into(),
+            _ => Failure::new(FAILURE, error),
+        }
     }
 }
 
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Failure {
-        let code = match &error {
-            ExportError::Database(error) => code_of(error),
-            _ => FAILURE,
-        };
-        Failure::new(code, error)
+        match error {
+            ExportError::Database(error) => error.into(),
+            _ => Failure::new(FAILURE, error),
+        }
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Failure {
+        match error {
+            ImportError::Place(error) => error.into(),
+            _ => Failure::new(FAILURE, error),
+        }
     }
 }

@@ -5,9 +5,13 @@ mod data;
 mod exit;
 mod logging;
 mod notify;
+#[path = "../both/pages.rs"]
+mod pages;
 mod paths;
 mod run;
 mod signals;
+#[path = "../both/start.rs"]
+mod start;
 mod users;
 mod verbs;
 
@@ -36,6 +40,8 @@ fn main() -> ExitCode {
         Some(Verb::Verify { file }) => data::verify(file),
         Some(Verb::Export) => data::export(&args),
         Some(Verb::Import { file }) => data::import(&args, file.as_deref()),
+        Some(Verb::Man { dir }) => verbs::man(dir.as_deref()),
+        Some(Verb::Completions { shell }) => verbs::completions(*shell),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -66,6 +66,7 @@ async fn serve(
                 Some(Order::Reload) => {
                     notify::reloading();
                     reload(args, &mut found.config, logging);
+                    reload_certificates(&server);
                     notify::ready(listening.len());
                 }
                 // Without the thread that hears signals nobody could ever stop us.
@@ -108,6 +109,16 @@ fn reload(args: &Args, running: &mut Config, logging: &Logging) {
         tracing::info!("the configuration was reloaded");
     } else {
         tracing::warn!("the configuration was reloaded, but {} will change only at a restart", waiting.join(", "));
+    }
+}
+
+/// Reads the certificates again, whatever became of the configuration: they are renewed more often than anything else
+/// changes.
+fn reload_certificates(server: &Server) {
+    if let Err(errors) = server.reload_certificates() {
+        for error in errors.errors() {
+            tracing::error!("a certificate was not reloaded, the old one stays: {error}");
+        }
     }
 }
 

@@ -4,13 +4,16 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use snakk::Config;
+use clap::CommandFactory;
+use snakk::server::check_certificates;
+use snakk::{Config, StartError};
 
-use crate::args::Args;
+use crate::args::{Args, PAGE};
 use crate::exit::{self, Failure};
+use crate::pages::{self, Shell};
 use crate::paths;
 
-/// `snakkd check`: says what is wrong with the configuration, or what it comes to. Creates nothing.
+/// `snakkd check`: says what is wrong with the configuration and the certificates, or what they come to. Creates nothing.
 pub(crate) fn check(args: &Args) -> Result<(), Failure> {
     let found = paths::load(args)?;
     let data_dir = paths::data_dir(args, &found.config)?;
@@ -18,13 +21,22 @@ pub(crate) fn check(args: &Args) -> Result<(), Failure> {
         Some(file) => format!("{}: the configuration is good\n", file.display()),
         None => "no configuration file, so the defaults count\n".to_owned(),
     };
+    let mut notes = found.config.remarks();
     if args.listen.is_empty() {
-        found.config.listeners.iter().for_each(|listener| text += &format!("listener {}\n", listener.address));
+        let mut certificates = check_certificates(&found.config).map_err(StartError::from)?.into_iter();
+        for listener in &found.config.listeners {
+            text += &format!("listener {}", listener.address);
+            if let Some(shown) = listener.tls.as_ref().and_then(|_| certificates.next()) {
+                text += &format!(" (tls, {})", shown.fingerprint);
+                notes.extend(shown.warnings);
+            }
+            text += "\n";
+        }
     } else {
         args.listen.iter().for_each(|address| text += &format!("listener {address}\n"));
     }
     text += &format!("data in {}\n", data_dir.display());
-    found.config.remarks().iter().for_each(|remark| text += &format!("note: {remark}\n"));
+    notes.iter().for_each(|note| text += &format!("note: {note}\n"));
     say(&text);
     Ok(())
 }
@@ -40,6 +52,22 @@ pub(crate) fn init(args: &Args) -> Result<(), Failure> {
         _ => Failure::new(exit::CANNOT_CREATE, format!("cannot write {}: {error}", file.display())),
     })?;
     say(&format!("{} has every key with its default\n", file.display()));
+    Ok(())
+}
+
+/// `snakkd man`: writes the manual page of the program to standard output, or all pages into a folder.
+pub(crate) fn man(folder: Option<&Path>) -> Result<(), Failure> {
+    let program = Args::command();
+    let written = match folder {
+        None => pages::page(&program, &PAGE).map(|page| say(&String::from_utf8_lossy(&page))),
+        Some(folder) => pages::write_all(&program, &PAGE, folder),
+    };
+    written.map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the pages: {error}")))
+}
+
+/// `snakkd completions`.
+pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
+    say(&String::from_utf8_lossy(&pages::completions(&Args::command(), shell)));
     Ok(())
 }
 

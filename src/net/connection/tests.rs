@@ -249,6 +249,8 @@ async fn objects_are_answered_in_order_over_every_kind_of_stream() {
         (Stream::from(tcp_client), Stream::from(tcp_server)),
         (unix_client.into(), unix_server.into()),
         memory_pair(),
+        #[cfg(feature = "tls")]
+        crate::net::tls::tests::pair().await,
         (narrow_client.into(), narrow_server.into()),
     ] {
         let shown = format!("{server:?}");

@@ -12,10 +12,13 @@
 //! line or an exit. What fails says who awaited what, where the test says so, and what was said until then.
 
 pub(crate) mod daemon;
+pub(crate) mod harm;
 pub(crate) mod json;
 pub(crate) mod people;
 pub(crate) mod person;
 pub(crate) mod requests;
+pub(crate) mod screen;
+pub(crate) mod secure;
 pub(crate) mod server;
 pub(crate) mod town;
 pub(crate) mod transcript;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -36,9 +37,21 @@ impl Person {
         Person { folder: tempfile::tempdir().expect("a temporary directory"), server: server.to_string() }
     }
 
+    /// Where their server is.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// A file of theirs.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// A file of theirs that nobody else can read.
+    pub(crate) fn secret(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode can be set");
     }
 
     /// A line of a shell in which `$0` is the program, and `$@` the arguments.

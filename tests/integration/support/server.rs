@@ -12,6 +12,7 @@ use snakk::config::ListenerSection;
 use snakk::model::ServerRole;
 use snakk::{Config, Server};
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::people;
 use super::wire::Wire;
@@ -180,20 +181,20 @@ impl TestServer {
 pub(crate) const PASSWORD: &str = "correct horse";
 
 /// Starts to speak natively.
-pub(crate) async fn hello(mut wire: Wire) -> Wire {
+pub(crate) async fn hello<S: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<S>) -> Wire<S> {
     wire.ask(json!({"request": "hello", "protocol": 1})).await;
     wire
 }
 
 /// Logs in as the guest that the connection is named after.
-pub(crate) async fn guest(mut wire: Wire) -> Wire {
+pub(crate) async fn guest<S: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<S>) -> Wire<S> {
     let login = json!({"request": "login", "username": wire.name});
     wire.ask(login).await;
     wire
 }
 
 /// Logs in to the account that the connection is named after, or makes it.
-pub(crate) async fn account(mut wire: Wire) -> Wire {
+pub(crate) async fn account<S: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<S>) -> Wire<S> {
     let name = wire.name.clone();
     wire.send(json!({"request": "register", "username": name, "password": PASSWORD})).await;
     let answer = wire.next().await;

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -20,10 +20,10 @@ use super::server::PASSWORD;
 const REMEMBERED: usize = 30;
 
 /// One connection, and who is behind it.
-pub(crate) struct Wire {
+pub(crate) struct Wire<S = TcpStream> {
     /// Who it is, for failures.
     pub(crate) name: String,
-    stream: TcpStream,
+    stream: S,
     unread: Vec<u8>,
     /// Objects that came while the answer to something else was awaited.
     aside: VecDeque<Value>,
@@ -69,7 +69,19 @@ impl Wire {
     /// Over a socket with options of its own.
     pub(crate) fn over(name: &str, stream: TcpStream) -> std::io::Result<Wire> {
         stream.set_nodelay(true)?;
-        Ok(Wire {
+        Ok(Wire::on(name, stream))
+    }
+
+    /// Closes the connection at once, with a reset.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket can be reset");
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// Over a stream of any kind.
+    pub(crate) fn on(name: &str, stream: S) -> Wire<S> {
+        Wire {
             name: name.to_owned(),
             stream,
             unread: Vec::new(),
@@ -77,7 +89,7 @@ impl Wire {
             said: VecDeque::new(),
             last_id: 0,
             closed: false,
-        })
+        }
     }
 
     /// Sends an object and a newline.
@@ -113,11 +125,6 @@ impl Wire {
         self.remember('>', "(end)");
         // The other side may be gone already.
         let _ = self.stream.shutdown().await;
-    }
-
-    /// Closes the connection at once, with a reset.
-    pub(crate) fn reset(self) {
-        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket can be reset");
     }
 
     /// Waits for the next object, which has to be as the pattern says. Presence is left out unless it is awaited, for it

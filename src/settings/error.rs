@@ -23,7 +23,7 @@ pub enum Place {
     WholeFile(PathBuf),
     /// In the variable of that name.
     Variable(String),
-    /// In a [`Config`](super::Config) that a program has put together.
+    /// In values that a program has put together.
     Program,
 }
 
@@ -46,7 +46,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(place: Place, what: String) -> Problem {
+    /// That is wrong there.
+    #[doc(hidden)]
+    pub fn new(place: Place, what: String) -> Problem {
         Problem { place, what }
     }
 
@@ -72,7 +74,12 @@ impl fmt::Display for Problem {
 pub struct ConfigErrors(Vec<Problem>);
 
 impl ConfigErrors {
-    pub(super) fn unless_empty(mut problems: Vec<Problem>) -> Result<(), ConfigErrors> {
+    /// All of these together, if there are any.
+    ///
+    /// # Errors
+    /// All of these together.
+    #[doc(hidden)]
+    pub fn unless_empty(mut problems: Vec<Problem>) -> Result<(), ConfigErrors> {
         if problems.is_empty() {
             return Ok(());
         }
@@ -110,14 +117,16 @@ impl std::error::Error for ConfigErrors {}
 
 /// Where each key that was given stands, by its name; in lists also by its index (`listener.0.address`).
 #[derive(Default)]
-pub(super) struct Places(HashMap<String, Place>);
+pub struct Places(HashMap<String, Place>);
 
 impl Places {
-    pub(super) fn put(&mut self, key: String, place: Place) {
+    /// That key stands there.
+    pub fn put(&mut self, key: String, place: Place) {
         self.0.insert(key, place);
     }
 
-    pub(super) fn of(&self, key: &str) -> Place {
+    /// Where that key stands.
+    pub fn of(&self, key: &str) -> Place {
         self.0.get(key).cloned().unwrap_or(Place::Program)
     }
 }

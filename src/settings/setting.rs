@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::choices::Choice;
+use super::choice::Choice;
 use crate::model::RoomName;
 
 /// The longest time that can be set. Timers count further than this, sums of two such times do not overflow them.
@@ -14,7 +14,7 @@ const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 
 /// A value as it was given.
 #[derive(Debug)]
-pub(super) enum Given<'a> {
+pub enum Given<'a> {
     /// A string of the file.
     Text(&'a str),
     /// An integer of the file.
@@ -31,7 +31,7 @@ pub(super) enum Given<'a> {
 
 impl Given<'_> {
     /// The value as a message shows it: short, on one line, and harmless.
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         match self {
             Given::Text(text) | Given::Word(text) => quoted(text),
             Given::Whole(number) => number.to_string(),
@@ -73,7 +73,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// What a key demands beyond its type.
 #[derive(Clone, Copy)]
-pub(super) enum Rule {
+pub enum Rule {
     /// Nothing.
     Free,
     /// A number within these bounds.
@@ -89,13 +89,13 @@ pub(super) enum Rule {
 
 /// Why a value was not taken.
 #[derive(Debug, Default)]
-pub(super) struct Wrong {
+pub struct Wrong {
     /// What was probably meant.
-    pub(super) near: Option<&'static str>,
+    pub near: Option<&'static str>,
 }
 
 /// A field that can be set from outside.
-pub(super) trait Setting {
+pub trait Setting {
     /// Takes the value, or leaves everything as it was.
     fn set(&mut self, given: &Given<'_>, rule: Rule) -> Result<(), Wrong>;
 
@@ -330,6 +330,28 @@ impl Setting for Vec<RoomName> {
     }
 }
 
+/// Words of which none is looked at more closely. In a variable there is no way to write them.
+impl Setting for Vec<String> {
+    fn set(&mut self, given: &Given<'_>, _: Rule) -> Result<(), Wrong> {
+        let Given::List(items) = given else { return Err(Wrong::default()) };
+        let words: Option<Vec<&str>> = items.iter().map(Given::text).collect();
+        *self = words.ok_or_else(Wrong::default)?.into_iter().map(str::to_owned).collect();
+        Ok(())
+    }
+
+    fn allowed(&self, _: Rule) -> String {
+        "a list of strings".to_owned()
+    }
+
+    fn fits(&self, _: Rule) -> bool {
+        true
+    }
+
+    fn written(&self) -> String {
+        format!("[{}]", self.iter().map(Setting::written).collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl<C: Choice> Setting for C {
     fn set(&mut self, given: &Given<'_>, _: Rule) -> Result<(), Wrong> {
         let text = given.text().ok_or_else(Wrong::default)?;
@@ -383,7 +405,7 @@ impl<S: Setting + Default> Setting for Option<S> {
 }
 
 /// The word that was probably meant, if one is near enough.
-pub(super) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const NEAR_ENOUGH: f64 = 0.8;
     // Nobody mistypes a hundred characters, and the comparison takes the product of the lengths.
     if word.chars().nth(100).is_some() {

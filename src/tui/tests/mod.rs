@@ -1,0 +1,10 @@
+//! The screen without a terminal and without a server: what happens goes in, and what is drawn is compared as text.
+
+mod manual;
+mod person;
+mod screens;
+mod sending;
+mod untrusted;
+mod visiting;
+
+pub(crate) use person::Person;

@@ -1,0 +1,365 @@
+//! Looking around: what is new, what is old, and where one is.
+
+use serde_json::json;
+
+use super::Person;
+use super::person::{NOON, many, message, page, page_of, read, seq};
+use crate::client::Event;
+use crate::model::{Anchor, Seq};
+use crate::tui::ask::{Answer, Ask};
+use crate::tui::state::room::Scroll;
+use crate::tui::state::{Effect, Input};
+
+/// A lobby with the messages 101 to 200, of 200, on a screen of 12 rows.
+fn in_a_long_room() -> Person {
+    let mut ann = Person::new(200);
+    let page = page_of("lobby", &many(101, 200), true, 200);
+    ann.answer(Answer::Page { key: ann.key_of("lobby"), anchor: Anchor::Newest, page: Ok(page) });
+    ann.screen();
+    ann.asked();
+    ann
+}
+
+fn last_message(ann: &mut Person) -> String {
+    let screen = ann.screen();
+    let last = screen.iter().rev().find(|row| row.contains("message ")).expect("a message on the screen");
+    last[last.find("message ").expect("a message")..].split("  ").next().unwrap_or_default().trim().to_owned()
+}
+
+#[test]
+fn new_lines_never_move_a_view_into_the_past_and_say_how_many_they_are() {
+    let mut ann = in_a_long_room();
+    ann.press("PageUp");
+    let before = last_message(&mut ann);
+    assert_ne!(before, "message 200");
+    ann.said("lobby", 201, "bob", "something new");
+    ann.said("lobby", 202, "bob", "something newer");
+    assert_eq!(last_message(&mut ann), before);
+    assert!(ann.shows("2 new below"));
+    ann.press("Esc");
+    assert!(ann.shows("something newer") && !ann.shows("below"));
+}
+
+#[test]
+fn older_messages_are_fetched_at_the_top_and_the_place_stays() {
+    let mut ann = in_a_long_room();
+    ann.press("Ctrl-Home");
+    let before = last_message(&mut ann);
+    let asked = ann.asked();
+    let older = asked.iter().find(|ask| matches!(ask, Ask::History { anchor: Anchor::Before(Seq(101)), .. }));
+    assert!(older.is_some(), "{asked:?}");
+    // Asked once, however often it is drawn.
+    ann.screen();
+    assert!(!ann.asked().iter().any(|ask| matches!(ask, Ask::History { .. })));
+    let page = page_of("lobby", &many(1, 100), false, 200);
+    ann.answer(Answer::Page { key: ann.key_of("lobby"), anchor: Anchor::Before(seq(101)), page: Ok(page) });
+    assert_eq!(last_message(&mut ann), before);
+    for _ in 0..20 {
+        ann.press("PageUp");
+    }
+    assert!(ann.shows("message 1") && ann.shows("the beginning"));
+    assert!(!ann.asked().iter().any(|ask| matches!(ask, Ask::History { .. })));
+}
+
+#[test]
+fn a_resize_keeps_the_place() {
+    let mut ann = in_a_long_room();
+    for _ in 0..5 {
+        ann.press("PageUp");
+    }
+    let before = last_message(&mut ann);
+    for (width, height) in [(30, 8), (20, 5), (300, 100), (80, 12), (60, 24), (80, 12)] {
+        ann.input(Input::Resize(width, height));
+        assert_eq!(last_message(&mut ann), before, "{width}x{height}");
+    }
+}
+
+#[test]
+fn read_marks_follow_what_was_on_the_screen() {
+    let mut ann = in_a_long_room();
+    let reads = |ann: &mut Person| -> Vec<u64> {
+        ann.later(1000);
+        let asked = ann.asked();
+        asked.iter().filter_map(|ask| if let Ask::Read { seq, .. } = ask { Some(seq.0) } else { None }).collect()
+    };
+    ann.said("lobby", 201, "bob", "seen");
+    ann.screen();
+    assert_eq!(reads(&mut ann), [201]);
+    // Not what is below the edge, nor what comes while one looks elsewhere.
+    ann.press("PageUp");
+    ann.said("lobby", 202, "bob", "below");
+    ann.screen();
+    assert_eq!(reads(&mut ann), [0; 0]);
+    ann.press("Esc");
+    ann.input(Input::Focus(false));
+    ann.said("lobby", 203, "bob", "unseen");
+    ann.screen();
+    assert_eq!(reads(&mut ann), [0; 0]);
+    ann.input(Input::Focus(true));
+    ann.screen();
+    assert_eq!(reads(&mut ann), [203]);
+}
+
+#[test]
+fn what_came_meanwhile_is_set_off_by_a_line() {
+    let mut ann = Person::new(0);
+    ann.said("lobby", 1, "bob", "old");
+    ann.screen();
+    ann.input(Input::Focus(false));
+    ann.said("lobby", 2, "bob", "new one");
+    ann.said("lobby", 3, "bob", "new two");
+    ann.input(Input::Focus(true));
+    let screen = ann.screen();
+    let place = |words: &str| screen.iter().position(|row| row.contains(words)).expect("on the screen");
+    assert_eq!(place("─ new ─"), place("old") + 1);
+    assert_eq!(place("new one"), place("─ new ─") + 1);
+    // Whoever answers has read.
+    ann.enters("thanks");
+    assert!(!ann.shows("─ new ─"));
+}
+
+#[test]
+fn rooms_say_what_is_new_in_them_and_alt_a_goes_to_mentions_first() {
+    let mut ann = Person::new(0);
+    ann.login(&json!([{"room": "aaa", "head": 0}]));
+    ann.follow("aaa", 0);
+    ann.said("aaa", 1, "bob", "chatter");
+    ann.said("dev", 1, "bob", "hey @ann");
+    ann.said("dev", 2, "bob", "look");
+    let screen = ann.screen();
+    assert!(screen.iter().any(|row| row.starts_with("2 dev") && row.contains("!1")), "{screen:#?}");
+    assert!(screen.iter().any(|row| row.starts_with("1 aaa") && row.contains(" 1│")), "{screen:#?}");
+    ann.press("Alt-a");
+    assert_eq!(ann.state.current, ann.key_of("dev"));
+    ann.screen();
+    ann.press("Alt-a");
+    assert_eq!(ann.state.current, ann.key_of("aaa"));
+    ann.screen();
+    ann.press("Alt-a");
+    assert!(ann.shows("nothing is new anywhere"));
+    ann.press("Alt-3");
+    assert_eq!(ann.state.current, ann.key_of("lobby"));
+}
+
+#[test]
+fn mentions_ring_only_for_somebody_who_looks_elsewhere() {
+    let mut ann = Person::new(0);
+    let rings = |ann: &mut Person| {
+        let effects = std::mem::take(&mut ann.effects);
+        ann.later(2000);
+        effects.iter().filter(|effect| matches!(effect, Effect::Ring { .. })).count()
+    };
+    ann.screen();
+    ann.said("lobby", 1, "bob", "@ann look");
+    assert_eq!(rings(&mut ann), 0);
+    ann.said("dev", 1, "bob", "@ann look");
+    assert_eq!(rings(&mut ann), 1);
+    ann.said("dev", 2, "bob", "no name");
+    assert_eq!(rings(&mut ann), 0);
+    ann.input(Input::Focus(false));
+    ann.said("lobby", 2, "bob", "@ann look");
+    ann.said("lobby", 3, "bob", "@ann look again");
+    // No more than once in a while.
+    assert_eq!(rings(&mut ann), 1);
+    ann.said("lobby", 4, "ann", "myself @ann");
+    assert_eq!(rings(&mut ann), 0);
+}
+
+#[test]
+fn the_switcher_goes_to_a_room_by_a_few_letters() {
+    let mut ann = Person::new(0);
+    ann.press("Ctrl-K");
+    ann.types("lby");
+    assert!(ann.shows("> lby"));
+    ann.press("Enter");
+    assert_eq!(ann.state.current, ann.key_of("lobby"));
+    // Without any letters it goes to where one was before.
+    ann.press("Alt-1");
+    assert_eq!(ann.state.current, ann.key_of("dev"));
+    ann.press("Ctrl-K");
+    ann.press("Enter");
+    assert_eq!(ann.state.current, ann.key_of("lobby"));
+}
+
+#[test]
+fn a_search_leads_to_the_place_and_back() {
+    let mut ann = in_a_long_room();
+    ann.enters("/search needle");
+    let asked = ann.asked();
+    assert!(asked.iter().any(|ask| matches!(ask, Ask::Search { query, .. } if query == "needle")), "{asked:?}");
+    let found = read(json!({"more": false, "messages": [
+        {"room": "lobby", "seq": 7, "from": "bob", "time": NOON.to_string(), "text": "a needle", "snippet": "a needle"},
+    ]}));
+    ann.answer(Answer::Found { query: "needle".to_owned(), first: true, found: Ok(found) });
+    assert!(ann.shows("bob: a needle"));
+    ann.press("Enter");
+    let asked = ann.asked();
+    assert!(asked.iter().any(|ask| matches!(ask, Ask::History { anchor: Anchor::Around(Seq(7)), .. })), "{asked:?}");
+    let around = page_of("lobby", &many(1, 30), true, 200);
+    ann.answer(Answer::Page { key: ann.key_of("lobby"), anchor: Anchor::Around(seq(7)), page: Ok(around) });
+    assert!(ann.shows("message 7") && ann.shows("further back in time"));
+    // Going down fetches what follows, until it meets the end.
+    for _ in 0..10 {
+        ann.press("PageDown");
+    }
+    let asked = ann.asked();
+    assert!(asked.iter().any(|ask| matches!(ask, Ask::History { anchor: Anchor::After(Seq(30)), .. })), "{asked:?}");
+    let after = page_of("lobby", &many(31, 130), true, 200);
+    ann.answer(Answer::Page { key: ann.key_of("lobby"), anchor: Anchor::After(seq(30)), page: Ok(after) });
+    for _ in 0..40 {
+        ann.press("PageDown");
+    }
+    assert_eq!(last_message(&mut ann), "message 200");
+    let all: Vec<u64> = ann.state.room().live.log.messages().map(|message| message.seq.0).collect();
+    assert_eq!(all, (1..=200).collect::<Vec<u64>>());
+    assert_eq!(ann.state.room().scroll, Scroll::Bottom);
+}
+
+#[test]
+fn replies_reactions_edits_and_deletions_are_seen_where_they_belong() {
+    let mut ann = Person::new(0);
+    ann.said("lobby", 1, "bob", "cake?");
+    let mut reply = message("lobby", 2, "eve", "yes");
+    reply.reply_to = Some(seq(1));
+    ann.tell(Event::Message(reply));
+    ann.tell(Event::React(read(
+        json!({"room": "lobby", "seq": 3, "from": "eve", "time": NOON.to_string(), "target": 1, "emoji": "🎂"}),
+    )));
+    ann.tell(Event::Edit(read(
+        json!({"room": "lobby", "seq": 4, "from": "bob", "time": NOON.to_string(), "target": 1, "text": "cake today?"}),
+    )));
+    ann.said("lobby", 5, "bob", "spoiler");
+    ann.tell(Event::Delete(read(
+        json!({"room": "lobby", "seq": 6, "from": "bob", "time": NOON.to_string(), "target": 5}),
+    )));
+    assert!(ann.shows("cake today? (edited)"));
+    assert!(ann.shows("↳ bob: cake today?"));
+    assert!(ann.shows("🎂 1"));
+    assert!(ann.shows("(deleted)") && !ann.shows("spoiler"));
+}
+
+#[test]
+fn a_selected_message_is_answered_and_reacted_to() {
+    let mut ann = Person::new(0);
+    ann.said("lobby", 1, "bob", "one");
+    ann.said("lobby", 2, "bob", "two");
+    ann.press("Alt-Up");
+    ann.press("Up");
+    ann.press("r");
+    assert!(ann.shows("reply bob>"));
+    ann.enters("an answer");
+    let asked = ann.asked();
+    assert!(
+        asked.iter().any(|ask| matches!(ask, Ask::Post { draft, .. } if draft.reply_to == Some(seq(1)))),
+        "{asked:?}"
+    );
+    ann.press("Alt-Up");
+    ann.press("+");
+    ann.types("tada");
+    ann.press("Tab");
+    ann.press("Enter");
+    let asked = format!("{:?}", ann.asked());
+    assert!(asked.contains("React") && asked.contains("🎉") && asked.contains("Seq(2)"), "{asked}");
+}
+
+#[test]
+fn names_are_completed_by_who_spoke_last() {
+    let mut ann = Person::new(0);
+    ann.said("lobby", 1, "bob", "x");
+    ann.said("lobby", 2, "bert", "x");
+    ann.types("b");
+    ann.press("Tab");
+    assert!(ann.shows("lobby> @bert:"));
+    ann.press("Tab");
+    assert!(ann.shows("lobby> @bob:"));
+    ann.press("Ctrl-U");
+    ann.types("/qu");
+    ann.press("Tab");
+    assert!(ann.shows("lobby> /quit"));
+}
+
+#[test]
+fn the_help_lists_keys_and_commands() {
+    let mut ann = Person::new(0);
+    ann.state.size = (100, 120);
+    ann.press("F1");
+    let screen = ann.screen().join("\n");
+    for words in ["Ctrl-K", "Alt-a", "/search WORDS", "/quit", "selected"] {
+        assert!(screen.contains(words), "{words} is not in the help");
+    }
+    ann.press("Esc");
+    assert!(!ann.shows("/search WORDS"));
+}
+
+#[test]
+fn a_room_that_is_closed_says_so_and_takes_no_message() {
+    let mut ann = Person::new(0);
+    ann.state.size = (150, 12);
+    ann.tell(Event::Removed(read(json!({"room": "lobby", "seq": 3, "change": "kick", "reason": "too loud"}))));
+    assert!(ann.shows("you were put out: too loud"));
+    ann.enters("but why");
+    assert_eq!(ann.posts(), []);
+    // The line is still there.
+    assert!(ann.shows("> but why"));
+}
+
+#[test]
+fn read_elsewhere_is_read_here() {
+    let mut ann = Person::new(0);
+    ann.said("dev", 1, "bob", "hello");
+    assert!(ann.screen().iter().any(|row| row.starts_with("1 dev") && row.contains(" 1│")));
+    ann.tell(Event::Read(read(json!({"room": "dev", "read": 1, "unread": 0, "mentions": 0}))));
+    assert!(!ann.screen().iter().any(|row| row.starts_with("1 dev") && row.contains(" 1│")));
+}
+
+#[test]
+fn a_page_that_overlaps_with_what_came_shows_each_message_once() {
+    let mut ann = Person::new(2);
+    ann.said("lobby", 3, "bob", "three");
+    let newest = page("lobby", &[(1, "bob", "one"), (2, "bob", "two"), (3, "bob", "three")], false, 3);
+    ann.answer(Answer::Page { key: ann.key_of("lobby"), anchor: Anchor::Newest, page: Ok(newest) });
+    let screen = ann.screen();
+    for words in ["one", "two", "three"] {
+        assert_eq!(screen.iter().filter(|row| row.ends_with(&format!("│ {words}"))).count(), 1, "{screen:#?}");
+    }
+}
+
+#[test]
+fn a_server_that_owes_an_answer_is_seen_to_be_slow() {
+    let mut ann = Person::new(0);
+    assert!(ann.asked().contains(&Ask::Ping));
+    ann.later(500);
+    assert!(ann.shows("lag 0.5s"));
+    ann.later(6500);
+    assert!(ann.shows("lag 7.0s"));
+    ann.answer(Answer::Lag(Some(std::time::Duration::from_millis(20))));
+    assert!(!ann.shows("lag"));
+    ann.later(20_000);
+    assert!(ann.asked().contains(&Ask::Ping));
+}
+
+#[test]
+fn what_comes_before_the_answer_to_a_join_is_there_behind_it() {
+    let mut ann = Person::new(0);
+    ann.enters("/join den");
+    ann.said("den", 8, "bob", "just now");
+    let topic = json!({"room": "den", "seq": 9, "from": "bob", "time": NOON.to_string(), "topic": "secrets"});
+    ann.tell(Event::Topic(read(topic)));
+    ann.answer(Answer::Joined("den".to_owned(), Ok(super::person::joined("den", 7))));
+    assert!(ann.shows("just now") && ann.shows(" den secrets"));
+    assert_eq!(ann.state.room().head, Seq(9));
+}
+
+#[test]
+fn a_look_far_back_marks_nothing_as_read_that_lies_between() {
+    let mut ann = Person::new(200);
+    ann.login(&json!([{"room": "lobby", "head": 200, "read": 50, "unread": 150}]));
+    ann.follow("lobby", 200);
+    let key = ann.key_of("lobby");
+    let around = page_of("lobby", &many(100, 130), true, 200);
+    ann.answer(Answer::Page { key, anchor: Anchor::Around(seq(110)), page: Ok(around) });
+    assert!(ann.shows("message 110"));
+    ann.later(1000);
+    let reads = ann.asked().into_iter().filter(|ask| matches!(ask, Ask::Read { .. })).count();
+    assert_eq!((reads, ann.state.room().read), (0, Seq(50)));
+}
