@@ -6,6 +6,7 @@ mod builder;
 mod certificates;
 mod connections;
 mod data_dir;
+mod database;
 mod error;
 mod handshake;
 mod offline;
@@ -14,10 +15,13 @@ mod running;
 
 pub use crate::chat::AccountLine;
 pub use crate::net::{CertificateError, CertificateFiles, Fingerprint};
-pub use crate::store::sqlite::OpenError;
+pub use crate::store::sqlite::{
+    Backup, BackupError, ExportError, ImportError, OpenError, Report, RestoreError, Restored,
+};
 pub use builder::Builder;
 pub use certificates::{CertificateErrors, ListenerCertificate, check_certificates};
 pub use data_dir::default_data_dir;
+pub use database::Database;
 pub use error::StartError;
 pub use offline::{Missing, Offline};
 pub use running::{Server, Shutdown};

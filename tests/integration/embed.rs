@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use snakk::client::{ClientError, Event, HistoryQuery};
 use snakk::model::Seq;
+use snakk::server::{BackupError, Database, ImportError, OpenError, RestoreError};
 use snakk::{Client, Config, Server};
 
 use crate::support::server::{guest, hello};
@@ -166,4 +167,40 @@ async fn errors_can_be_passed_on() {
     let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(refused.contains("storage.readers is 0, it must be a whole number from 1 to 64"), "{refused:?}");
     assert!(!nowhere.exists());
+}
+
+#[tokio::test]
+async fn an_embedder_backs_up_its_running_server_and_restores_it_when_it_has_stopped() {
+    let server = server().await;
+    let data = server.data_dir().to_owned();
+    let database = Database::of(&Config::default(), &data);
+    let house = server.server.connect("house").await.unwrap();
+    house.join("lobby").await.unwrap();
+    house.send("lobby", "in the backup").await.unwrap();
+    let (copy, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = copy.path().join("backup.db");
+    let (to, of) = (file.clone(), database.clone());
+    let backup = tokio::task::spawn_blocking(move || of.backup(to)).await.unwrap().unwrap();
+    assert_eq!((backup.report.messages, backup.bytes), (1, std::fs::metadata(&file).unwrap().len()));
+    assert!(Database::verify(database.file()).unwrap().is_whole());
+    assert!(matches!(database.backup(&file), Err(BackupError::Exists { path }) if path == file));
+    assert!(matches!(database.restore(&file), Err(RestoreError::Place(OpenError::Locked { .. }))));
+    let mut lines = Vec::new();
+    let rows = database.export(&mut lines).unwrap();
+    assert_eq!(
+        lines.split(|byte| *byte == b'\n').count() as u64,
+        rows + 3,
+        "the first line, the last, and what is behind it"
+    );
+    let other = Database::of(&Config::default(), elsewhere.path());
+    assert_eq!(other.import(&mut &lines[..]).unwrap().messages, 1);
+    assert!(matches!(other.import(&mut &lines[..]), Err(ImportError::Exists { .. })));
+    house.send("lobby", "and behind it").await.unwrap();
+    let stopped = server.stop().await;
+    let restored = database.restore(&file).unwrap();
+    assert_eq!(restored.report.messages, 1);
+    assert_eq!(Database::verify(restored.kept.unwrap()).unwrap().messages, 2);
+    let server = stopped.await;
+    let page = server.native("reader").await.ask(json!({"request": "history", "room": "lobby"})).await;
+    assert_eq!(page["messages"].as_array().map(Vec::len), Some(1));
 }

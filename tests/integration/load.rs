@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use snakk::server::Database;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -390,10 +391,8 @@ pub(crate) fn check_database(data_dir: &Path) {
             std::fs::copy(data_dir.join(name), copy.path().join(name)).expect("a copy");
         }
     }
-    let database = rusqlite::Connection::open(copy.path().join("snakk.db")).expect("a database");
-    let found: String =
-        database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("an answer of the database");
-    assert_eq!(found, "ok");
+    let report = Database::verify(copy.path().join("snakk.db")).expect("a database");
+    assert!(report.is_whole(), "{report}");
 }
 
 /// Starts another daemon on the same data, having looked at the database.

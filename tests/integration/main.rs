@@ -4,6 +4,7 @@
 
 mod abuse;
 mod accounts;
+mod backup;
 mod client_scripts;
 mod client_settings;
 mod client_trust;
@@ -17,6 +18,8 @@ mod durability;
 mod edges;
 mod embed;
 mod erasure;
+mod export;
+mod fixtures;
 mod framing;
 mod hints;
 mod host;

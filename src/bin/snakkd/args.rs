@@ -39,6 +39,28 @@ pub(crate) enum Verb {
     /// Look after the accounts of a data directory, while no daemon has it open.
     #[command(subcommand)]
     User(UserVerb),
+    /// Write a backup, whether the daemon runs or not: one file, whole and checked, and never in the place of another.
+    Backup {
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the database, while no daemon has it open. The old database is kept beside it.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
+    /// Look whether a database or a backup holds together, and change nothing.
+    Verify {
+        /// Which.
+        file: PathBuf,
+    },
+    /// Write everything to standard output as lines of JSON, password hashes too, whether the daemon runs or not.
+    Export,
+    /// Make a database of what `export` has written. There must be none yet.
+    Import {
+        /// From where, instead of standard input.
+        file: Option<PathBuf>,
+    },
     /// Write the manual page of the program to standard output, or all manual pages into a folder.
     #[command(hide = true)]
     Man {
@@ -88,7 +110,7 @@ pub(crate) enum UserVerb {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0; 1 failure; 2 usage; 69 address not available; 73 cannot create or open the data \
-    directory or database; 75 another snakkd has the database open; 78 bad configuration.";
+    directory, the database or a file; 75 another snakkd has the database open; 78 bad configuration.";
 
 /// What the manual pages have besides what is said here.
 pub(crate) const PAGE: Page = Page {
@@ -108,7 +130,7 @@ pub(crate) const PAGE: Page = Page {
         ("1", "It failed."),
         ("2", "The arguments make no sense."),
         ("69", "An address is not available."),
-        ("73", "The data directory or the database cannot be created or opened."),
+        ("73", "The data directory, the database or a file cannot be created or opened."),
         ("75", "Another snakkd has the database open."),
         ("78", "The configuration is wrong."),
     ],
@@ -119,6 +141,8 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("~/.local/state/snakk/", "The data directory, where nobody names one."),
         ("snakk.db", "The database, in the data directory."),
+        ("snakk.db.v1", "The database as it was in format 1, before it was brought up to date."),
+        ("snakk.db.before-TIME", "The database as it was before a backup was put in its place."),
     ],
     see_also: &["snakk(1)"],
 };

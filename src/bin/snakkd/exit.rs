@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use snakk::StartError;
 use snakk::config::ConfigErrors;
+use snakk::server::{BackupError, ExportError, ImportError, OpenError, RestoreError};
 
 use crate::start::exit_code;
 pub(crate) use crate::start::{CANNOT_CREATE, CONFIG};
@@ -51,5 +52,48 @@ impl From<ConfigErrors> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
         Failure::new(exit_code(&error), error)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Failure {
+        StartError::from(error).into()
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Failure {
+        match error {
+            BackupError::Database(error) => error.into(),
+            BackupError::CannotWrite { .. } => Failure::new(CANNOT_CREATE, error),
+            _ => Failure::new(FAILURE, error),
+        }
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Failure {
+        match error {
+            RestoreError::Backup(error) | RestoreError::Place(error) => error.into(),
+            _ => Failure::new(FAILURE, error),
+        }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Failure {
+        match error {
+            ExportError::Database(error) => error.into(),
+            _ => Failure::new(FAILURE, error),
+        }
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Failure {
+        match error {
+            ImportError::Place(error) => error.into(),
+            _ => Failure::new(FAILURE, error),
+        }
     }
 }

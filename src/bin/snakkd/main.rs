@@ -1,6 +1,7 @@
 //! `snakkd`, the chat daemon: arguments, exit codes, signals, the log, systemd. How chat works is the library's business.
 
 mod args;
+mod data;
 mod exit;
 mod logging;
 mod notify;
@@ -34,6 +35,11 @@ fn main() -> ExitCode {
         Some(Verb::Check) => verbs::check(&args),
         Some(Verb::Init) => verbs::init(&args),
         Some(Verb::User(verb)) => users::run(&args, verb),
+        Some(Verb::Backup { file }) => data::backup(&args, file),
+        Some(Verb::Restore { file }) => data::restore(&args, file),
+        Some(Verb::Verify { file }) => data::verify(file),
+        Some(Verb::Export) => data::export(&args),
+        Some(Verb::Import { file }) => data::import(&args, file.as_deref()),
         Some(Verb::Man { dir }) => verbs::man(dir.as_deref()),
         Some(Verb::Completions { shell }) => verbs::completions(*shell),
     };

@@ -31,6 +31,14 @@ pub enum OpenError {
         /// The newest format that this program knows.
         known: i64,
     },
+    /// A migration or a restore was cut short. Whoever opens it to use it brings that to its end.
+    #[error("{what} of the database {} was cut short; start snakkd, which brings it to its end", path.display())]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+        /// What was cut short.
+        what: &'static str,
+    },
     /// It is not whole.
     #[error("the database {} is damaged ({finding}); put back a backup, or move it away together with the files beside it \
              whose names begin alike, to begin with an empty one", path.display())]

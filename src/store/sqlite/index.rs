@@ -22,7 +22,7 @@ pub(super) const SELECT_NEXT: &str = "SELECT postings.nr, entries.id, entries.na
     CASE WHEN entries.flags & 2 THEN '' ELSE entries.text END FROM postings JOIN entries ON entries.id = postings.id WHERE postings.nr > ?1 ORDER BY postings.nr LIMIT ?2";
 
 /// What the words of a text depend on.
-fn form() -> String {
+pub(super) fn form() -> String {
     format!("{FORM} {:?} {:?}", char::UNICODE_VERSION, unicode_normalization::UNICODE_VERSION)
 }
 
@@ -77,6 +77,21 @@ pub(super) fn go_on(conn: &Connection, most: usize, given: Option<i64>) -> rusql
     Ok(last)
 }
 
+/// Fills an empty index with all that it is said to have.
+pub(super) fn make(conn: &Connection) -> rusqlite::Result<()> {
+    let mut select = conn.prepare(SELECT_NEXT)?;
+    let up_to = indexed(conn)?;
+    let mut rows = select.query((0, i64::MAX))?;
+    while let Some(row) = rows.next()? {
+        let nr = row.get(0)?;
+        if nr > up_to {
+            break;
+        }
+        add(conn, nr, room(row.get(1)?), row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?)?;
+    }
+    conn.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('index_form', ?1)", [form()]).map(|_| ())
+}
+
 /// Puts a message into the index, or what it says now.
 pub(super) fn add(conn: &Connection, nr: i64, room: RoomId, name: &str, text: &str) -> rusqlite::Result<()> {
     if text.is_empty() {
@@ -96,7 +111,7 @@ pub(super) fn remove(conn: &Connection, nr: i64, room: RoomId, name: &str, text:
     delete.execute((nr, words_of(text), facets(room, name, text))).map(|_| ())
 }
 
-fn facets(room: RoomId, name: &str, text: &str) -> String {
+pub(super) fn facets(room: RoomId, name: &str, text: &str) -> String {
     let mut facets = format!("{} {}", room_facet(room), author_facet(&fold(name)));
     if has_link(text) {
         facets.push(' ');

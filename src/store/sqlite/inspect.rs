@@ -1,16 +1,16 @@
 //! Looks at a database without changing a byte of it: is it ours, is it whole, and how did the last daemon leave it?
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::store::sqlite::lock::Lock;
+use crate::store::sqlite::files::{beside, has_bytes};
 use crate::store::sqlite::{OpenError, rooms};
 
 /// Stands in the header of every database of ours: "snkk".
@@ -24,19 +24,18 @@ pub(super) struct Found {
     pub(super) unclean: Option<String>,
 }
 
-/// The name of a file beside the database.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
-
-/// Looks at a database that is not empty.
-pub(super) fn inspect(path: &Path, lock: &Lock, known: i64) -> Result<Found, OpenError> {
-    let version = check_header(path, &lock.file, known)?;
+/// Looks at a database that is not empty, and that nobody has open.
+pub(super) fn inspect(path: &Path, file: &File, known: i64) -> Result<Found, OpenError> {
+    let mut version = check_header(path, file, known)?;
+    if has_bytes(&beside(path, "-journal")) {
+        // A migration was cut short while its pages were written. What is left of it says nothing, not even the number of
+        // the format; SQLite takes it back.
+        roll_back(path).map_err(|error| OpenError::sqlite(path, error))?;
+        version = check_header(path, file, known)?;
+    }
     match read_marker(path) {
         Ok(State { running: None, secret, meta_page }) => {
-            check_stray_log(path, &lock.file, &secret, meta_page)?;
+            check_stray_log(path, file, &secret, meta_page)?;
             Ok(Found { version, unclean: None })
         }
         Ok(State { running: Some(marker), secret, .. }) => {
@@ -51,6 +50,12 @@ pub(super) fn inspect(path: &Path, lock: &Lock, known: i64) -> Result<Found, Ope
         }
         Err(error) => Err(OpenError::damaged(path, error.to_string())),
     }
+}
+
+/// Takes back what a transaction has written that was cut short.
+fn roll_back(path: &Path) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)?.execute_batch("SELECT count(*) FROM sqlite_schema")
 }
 
 /// The first bytes of the file, see <https://sqlite.org/fileformat2.html#the_database_header>.
@@ -68,12 +73,15 @@ fn check_header(path: &Path, file: &File, known: i64) -> Result<i64, OpenError> 
     if !header.starts_with(b"SQLite format 3\0") {
         return Err(OpenError::damaged(path, "it does not begin like a database of SQLite"));
     }
-    let application = number(68);
+    check_ids(path, number(68), number(60), known)
+}
+
+/// Whether a database is ours, and of a format that is known.
+pub(super) fn check_ids(path: &Path, application: i64, version: i64, known: i64) -> Result<i64, OpenError> {
     if application != APPLICATION_ID {
         let finding = format!("its application id is {application:#x}, not {APPLICATION_ID:#x}");
         return Err(OpenError::Foreign { path: path.to_owned(), finding });
     }
-    let version = number(60);
     if version > known {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known });
     }
@@ -86,8 +94,9 @@ struct State {
     meta_page: u32,
 }
 
-/// What the database file alone says, without the log.
-fn read_marker(path: &Path) -> rusqlite::Result<State> {
+/// Opens a database to read what its file alone says, without the log. Nothing is locked and nothing is made: only for
+/// where nobody changes it meanwhile.
+pub(super) fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
         match byte {
@@ -97,7 +106,12 @@ fn read_marker(path: &Path) -> rusqlite::Result<State> {
     }
     uri.push_str("?mode=ro&immutable=1");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(uri, flags)?;
+    Connection::open_with_flags(uri, flags)
+}
+
+/// What the database file alone says, without the log.
+fn read_marker(path: &Path) -> rusqlite::Result<State> {
+    let conn = connect_immutable(path)?;
     let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0))?;
     let state = State {
         running: rooms::meta(&conn, "running")?,
@@ -171,18 +185,36 @@ fn check_whole(path: &Path, secret: Option<&[u8]>) -> Result<(), OpenError> {
 }
 
 fn quick_check(path: &Path, secret: Option<&[u8]>) -> rusqlite::Result<Option<String>> {
+    let alone = connect_alone(path)?;
+    alone.busy_timeout(Duration::ZERO)?;
+    match quick_check_over(&alone, path, secret) {
+        // Somebody else reads it, a backup for example, and so has made an index of the log that all can use.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            quick_check_over(&Connection::open_with_flags(path, flags)?, path, secret)
+        }
+        result => result,
+    }
+}
+
+/// Opens a database and its log so that nobody else can, and that nothing is written: in this mode SQLite keeps the index
+/// of the log in memory, and it leaves the log where it is.
+pub(super) fn connect_alone(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
-    // In this mode SQLite keeps the index of the log in memory, and writes to no file; and it leaves the log where it is.
     conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(conn)
+}
+
+fn quick_check_over(conn: &Connection, path: &Path, secret: Option<&[u8]>) -> rusqlite::Result<Option<String>> {
     conn.pragma_update(None, "cell_size_check", true)?;
     let finding: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if finding != "ok" {
         return Ok(Some(finding));
     }
     let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let there: Option<[u8; 32]> = rooms::meta(&conn, "secret")?;
+    let there: Option<[u8; 32]> = rooms::meta(conn, "secret")?;
     if application != APPLICATION_ID
         || there.is_none()
         || secret.is_some_and(|secret| there.as_ref().map(|it| &it[..]) != Some(secret))

@@ -5,16 +5,26 @@
 //! a file drops all fcntl locks that the process has on it, SQLite's too, and then another program could take our WAL
 //! away. Hence two rules: the descriptor that holds the lock is closed after all of SQLite's, and a file that this process
 //! has open is never opened again beside SQLite, which is what the list is for.
+//!
+//! Who only wants to read a database keeps others from opening it where nobody has it open, and otherwise reads it beside
+//! whoever has, as SQLite lets many do ([`Reading`]).
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::store::sqlite::OpenError;
 
-/// The files that stores of this process have open.
+/// How long somebody who wants to open a database waits for those who read it while nobody has it open, and how often it
+/// is looked whether they are done.
+const READERS_WAIT: Duration = Duration::from_secs(30);
+const READERS_LOOK: Duration = Duration::from_millis(20);
+
+/// The files that stores of this process have open, and those that it reads beside the stores of others.
 static OPEN: Mutex<Vec<FileId>> = Mutex::new(Vec::new());
 
 /// Which file it is, whatever it is called.
@@ -46,8 +56,9 @@ impl Lock {
     /// Opens the file, makes it (empty, for us alone to read) if there is none, and locks it.
     pub(super) fn open(path: &Path) -> Result<Lock, OpenError> {
         let cannot = |error| OpenError::cannot_open(path, error);
+        let (mut replaced, mut waits_since) = (0, None::<Instant>);
         // When the file is replaced between opening and locking it, the lock is worth nothing.
-        for _ in 0..10 {
+        while replaced < 10 {
             let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
             match fs::metadata(path) {
                 Ok(found) if !found.is_file() => return Err(cannot(io::Error::other("it is not a file"))),
@@ -60,6 +71,19 @@ impl Lock {
             let file = file.map_err(cannot)?;
             match file.try_lock() {
                 Ok(()) => {}
+                // Who only reads it is done soon, and nobody wants to be turned away for that.
+                Err(TryLockError::WouldBlock)
+                    if file.try_lock_shared().is_ok()
+                        && waits_since.is_none_or(|since| since.elapsed() < READERS_WAIT) =>
+                {
+                    drop((open, file));
+                    if waits_since.is_none() {
+                        tracing::info!(file = %path.display(), "the database is being read; waiting for the end of that");
+                        waits_since = Some(Instant::now());
+                    }
+                    thread::sleep(READERS_LOOK);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { path: path.to_owned() }),
                 Err(TryLockError::Error(error)) => return Err(cannot(error)),
             }
@@ -68,6 +92,7 @@ impl Lock {
                 open.push(id);
                 return Ok(Lock { file, id });
             }
+            replaced += 1;
         }
         Err(cannot(io::Error::other("it is being replaced again and again")))
     }
@@ -86,8 +111,65 @@ impl Drop for Lock {
     fn drop(&mut self) {
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = self.file.unlock();
-        if let Some(at) = open.iter().position(|id| *id == self.id) {
-            open.swap_remove(at);
+        take_off(&mut open, self.id);
+    }
+}
+
+/// A database file that is read by somebody whom it does not belong to.
+#[derive(Debug)]
+pub(super) struct Reading {
+    id: FileId,
+    /// None where a store has it open, in this process or in another one; the file is on the list then.
+    file: Option<File>,
+}
+
+impl Reading {
+    /// Looks who has the file open. It has to be there.
+    pub(super) fn open(path: &Path) -> Result<Reading, OpenError> {
+        let cannot = |error| OpenError::cannot_open(path, error);
+        for _ in 0..10 {
+            let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = fs::metadata(path).map_err(cannot)?;
+            let id = FileId::of(&found);
+            if !found.is_file() {
+                return Err(cannot(io::Error::other("it is not a file")));
+            }
+            if open.contains(&id) {
+                open.push(id);
+                return Ok(Reading { id, file: None });
+            }
+            let file = File::open(path).map_err(cannot)?;
+            if FileId::of(&file.metadata().map_err(cannot)?) != id {
+                continue;
+            }
+            match file.try_lock_shared() {
+                Err(TryLockError::WouldBlock) => {
+                    open.push(id);
+                    return Ok(Reading { id, file: None });
+                }
+                // Where there are no locks no store can be open either.
+                Ok(()) | Err(TryLockError::Error(_)) => return Ok(Reading { id, file: Some(file) }),
+            }
         }
+        Err(cannot(io::Error::other("it is being replaced again and again")))
+    }
+
+    /// The file, if nobody has it open, and so nobody opens it for as long as this lives.
+    pub(super) fn alone(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if self.file.is_none() {
+            take_off(&mut OPEN.lock().unwrap_or_else(PoisonError::into_inner), self.id);
+        }
+    }
+}
+
+fn take_off(open: &mut Vec<FileId>, id: FileId) {
+    if let Some(at) = open.iter().position(|it| *it == id) {
+        open.swap_remove(at);
     }
 }

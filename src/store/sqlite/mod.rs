@@ -23,9 +23,12 @@ use crate::store::{
 mod accounts;
 mod acts;
 mod append;
+mod backup;
 mod change;
+mod dump;
 mod erase;
 mod error;
+mod files;
 mod index;
 mod inspect;
 mod invitations;
@@ -39,6 +42,7 @@ mod moments;
 mod nonces;
 mod reactions;
 mod readers;
+mod restore;
 mod rooms;
 mod rows;
 mod scrub;
@@ -50,9 +54,15 @@ mod targets;
 mod tests;
 mod tokens;
 mod unread;
+mod verify;
+mod visit;
 mod writer;
 
+pub use backup::{Backup, BackupError, backup};
+pub use dump::{ExportError, ImportError, export, import};
 pub use error::OpenError;
+pub use restore::{RestoreError, Restored, restore};
+pub use verify::{Report, verify};
 
 use lock::Lock;
 use readers::Readers;
@@ -132,11 +142,12 @@ impl SqliteStore {
         let cannot = |error: std::io::Error| OpenError::cannot_open(given, error);
         // SQLite names the log after the file that a symbolic link leads to, and so do we.
         let path = fs::canonicalize(given).map_err(cannot)?;
+        let (lock, _) = restore::finish(&path, lock)?;
         let marker = format!("{} {}", options.durability.as_str(), seams.boot_id);
         let (lock, found) = if lock.file.metadata().map_err(cannot)?.len() == 0 {
             (migrate::create(&path, lock, migrations, &marker)?, None)
         } else {
-            let found = inspect::inspect(&path, &lock, migrate::newest(migrations))?;
+            let found = inspect::inspect(&path, &lock.file, migrate::newest(migrations))?;
             (lock, Some(found))
         };
 
@@ -146,6 +157,8 @@ impl SqliteStore {
         if let Some(found) = found.as_ref().filter(|found| found.version < migrate::newest(migrations)) {
             migrate::migrate(&path, &conn, found.version, migrations)?;
         }
+        // Copies that are put back have none.
+        migrate::use_log(&conn).map_err(failed)?;
         if let Some(found) = found {
             begin(&conn, &marker, found.unclean.as_deref(), &seams).map_err(failed)?;
         }
@@ -237,7 +250,9 @@ fn begin(conn: &Connection, marker: &str, unclean: Option<&str>, seams: &Seams) 
     }
     conn.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('running', ?1)", [marker])?;
     conn.execute_batch("COMMIT")?;
+    conn.busy_timeout(writer::OTHERS_WAIT)?;
     let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    conn.busy_timeout(writer::BUSY_WAIT)?;
     if busy {
         // Another program is reading; then the marker lasts in the log.
         conn.pragma_update(None, "synchronous", "FULL")?;

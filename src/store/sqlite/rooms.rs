@@ -190,3 +190,8 @@ pub(super) fn renew_epochs(conn: &Connection) -> rusqlite::Result<usize> {
 pub(super) fn meta<T: rusqlite::types::FromSql>(conn: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
     conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
 }
+
+/// Takes such a value out.
+pub(super) fn forget_meta(conn: &Connection, key: &str) -> rusqlite::Result<()> {
+    conn.execute("DELETE FROM meta WHERE key = ?1", [key]).map(|_| ())
+}

@@ -11,18 +11,19 @@ use tempfile::TempDir;
 
 use crate::model::{RoomId, Seq, Time};
 use crate::store::contract::{Subject, contract, most, nonce, said, seq};
-use crate::store::sqlite::inspect::beside;
+use crate::store::sqlite::files::beside;
 use crate::store::sqlite::nonces;
 use crate::store::sqlite::seams::Seams;
 use crate::store::sqlite::{
     Durability, OpenError, Options, SqliteStore, accounts, acts, append, erase, index, log, members, mentions, migrate,
-    reactions, search, targets, tokens, unread,
+    reactions, search, targets, tokens, unread, verify,
 };
 use crate::store::{Append, Outcome, Store, StoreError, Write};
 
 mod erasing;
 mod indexing;
 mod model;
+mod restoring;
 mod tallies;
 
 fn open_new() -> (TempDir, SqliteStore) {
@@ -481,6 +482,34 @@ async fn an_old_database_is_copied_and_brought_up_to_date() {
     assert_eq!(it.log(room).await.len(), 2000);
     it.store.close().await.unwrap();
     assert_eq!(all_files(folder.path()).len(), 2, "the second start makes no copy");
+}
+
+#[tokio::test]
+async fn a_migration_that_was_cut_short_while_its_pages_were_written_is_done_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snakk.db");
+    let room = closed_database(&file).await;
+    let next = "ALTER TABLE rooms ADD COLUMN mood TEXT NOT NULL DEFAULT 'good'; CREATE TABLE more (a INTEGER) STRICT;";
+    let migrations = [migrate::MIGRATIONS, &[next][..]].concat();
+    let (old, journal) = (migrate::newest(migrate::MIGRATIONS), beside(&file, "-journal"));
+    // All pages are written, and the journal that takes them back is still there.
+    let conn = Connection::open(&file).unwrap();
+    conn.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; BEGIN EXCLUSIVE").unwrap();
+    conn.execute_batch(next).unwrap();
+    conn.pragma_update(None, "user_version", old + 1).unwrap();
+    let bytes = fs::read(&journal).unwrap();
+    conn.execute_batch("COMMIT").unwrap();
+    drop(conn);
+    fs::write(&journal, bytes).unwrap();
+    assert!(matches!(verify(&file), Err(OpenError::Unfinished { .. })));
+    assert!(journal.exists(), "who only looks changes nothing");
+    let it = Subject::new(SqliteStore::open_with(Options::new(&file), &migrations, seams("x")).unwrap());
+    assert_eq!(it.log(room).await.len(), 2000);
+    it.store.close().await.unwrap();
+    let copy = verify(&beside(&file, &format!(".v{old}"))).unwrap();
+    assert!(copy.is_whole() && copy.messages == 2000, "{copy}");
+    let conn = Connection::open(&file).unwrap();
+    assert_eq!(conn.query_row("SELECT mood FROM rooms", [], |row| row.get::<_, String>(0)).unwrap(), "good");
 }
 
 #[test]

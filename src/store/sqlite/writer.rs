@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::store::batch::{Fate, Generations, settle};
 use crate::store::sqlite::append::{Added, Appender};
-use crate::store::sqlite::inspect::beside;
+use crate::store::sqlite::files::beside;
 use crate::store::sqlite::keeper::Task;
 use crate::store::sqlite::lock::{FileId, Lock};
 use crate::store::sqlite::log::Heads;
@@ -31,12 +31,17 @@ const CHECKPOINT_PAGES: u32 = 3000;
 const AGAIN_PAGES: u32 = 1000;
 /// From so many on (24 MiB), the writer waits for it, so that the log does not grow for ever.
 const RESTART_PAGES: u32 = 6000;
+/// From so many on (64 MiB) it is worth a word that somebody keeps it from being begun anew, and how often that is said.
+const WARN_PAGES: u32 = 16_384;
+const WARN_EVERY: Duration = Duration::from_secs(60);
 /// How long the writer waits for readers that stand in the way of that.
 const RESTART_WAIT: Duration = Duration::from_millis(100);
 /// How long it then leaves them alone.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
 /// How long a statement waits for another program that has the database locked.
 pub(super) const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How long a start and a stop wait for others who read the log, before they leave it to the next start.
+pub(super) const OTHERS_WAIT: Duration = Duration::from_millis(500);
 /// After a failing disk, writing is tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -125,6 +130,7 @@ pub(super) fn run(parts: Parts) {
         ask_at: CHECKPOINT_PAGES,
         asked: false,
         stuck: None,
+        warned: None,
         complained: None,
         silent: 0,
         heads: Heads::default(),
@@ -200,6 +206,7 @@ pub(super) fn run(parts: Parts) {
 fn stop_cleanly(conn: Connection) -> rusqlite::Result<()> {
     conn.flush_prepared_statement_cache();
     conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.busy_timeout(OTHERS_WAIT)?;
     checkpoint(&conn, "TRUNCATE")?;
     conn.execute("DELETE FROM meta WHERE key = 'running'", [])?;
     conn.close().map_err(|(_, error)| error)
@@ -249,6 +256,8 @@ struct Writer {
     asked: bool,
     /// When the log could not be begun anew, because somebody was reading it.
     stuck: Option<Instant>,
+    /// When it was last said that the log is long.
+    warned: Option<Instant>,
     /// When the log file (of tracing) last heard of a failure, and how many batches failed since.
     complained: Option<Instant>,
     silent: u64,
@@ -570,6 +579,15 @@ impl Writer {
             Err(error) => {
                 self.stuck = Some(Instant::now());
                 tracing::debug!(pages, reason = %error, "the log could not be begun anew");
+                if pages >= WARN_PAGES && self.warned.is_none_or(|warned| warned.elapsed() > WARN_EVERY) {
+                    self.warned = Some(Instant::now());
+                    let log = beside(&self.path, "-wal");
+                    tracing::warn!(
+                        file = %log.display(),
+                        mib = pages / 256,
+                        "another program has been reading the database for long, and until it ends the log beside it grows"
+                    );
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
+use super::person::{Ended, ended};
 use super::server::{account, guest, hello};
 use super::wire::Wire;
 use super::within;
@@ -39,6 +40,7 @@ pub(crate) fn daemon() -> Setup {
         dir: Arc::new(tempfile::tempdir().expect("a temporary directory")),
         config: FREE.to_owned(),
         listen: "127.0.0.1:0".to_owned(),
+        program: env!("CARGO_BIN_EXE_snakkd").into(),
     }
 }
 
@@ -49,6 +51,7 @@ pub(crate) struct Setup {
     dir: Arc<TempDir>,
     config: String,
     listen: String,
+    program: PathBuf,
 }
 
 impl Setup {
@@ -60,6 +63,11 @@ impl Setup {
     /// Listens there instead of at a free port.
     pub(crate) fn listen(self, address: impl ToString) -> Setup {
         Setup { listen: address.to_string(), ..self }
+    }
+
+    /// Runs another program, such as an older one.
+    pub(crate) fn program(self, path: &Path) -> Setup {
+        Setup { program: path.to_owned(), ..self }
     }
 
     /// The directory that everything is in: `snakk.toml`, and `data`.
@@ -76,10 +84,23 @@ impl Setup {
     pub(crate) fn spawn(self) -> Daemon {
         let config = self.dir.path().join("snakk.toml");
         std::fs::write(&config, &self.config).expect("a configuration file");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
+        let mut command = Command::new(&self.program);
         command.arg("--config").arg(config).arg("--data-dir").arg(self.data_dir()).args(["--listen", &self.listen]);
         command.current_dir(self.dir.path()).env_clear().env("HOME", self.dir.path());
         self.spawn_by(command)
+    }
+
+    /// The program with other arguments, on the same data and in the same directory.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--data-dir").arg(self.data_dir()).args(args);
+        command.current_dir(self.dir.path()).env_clear().env("HOME", self.dir.path());
+        command
+    }
+
+    /// Runs it so to its end.
+    pub(crate) async fn run(&self, args: &[&str]) -> Ended {
+        ended(self.clone().spawn_by(self.command(args))).await
     }
 
     /// Starts it by a command of one's own, which decides everything; for tests of arguments and of the environment.

@@ -20,6 +20,7 @@ pub(crate) mod requests;
 pub(crate) mod screen;
 pub(crate) mod secure;
 pub(crate) mod server;
+pub(crate) mod town;
 pub(crate) mod transcript;
 pub(crate) mod wire;
 

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::model::{Body, RoomId};
 use crate::store::contract::{Subject, deleted, edited, most, said, search};
-use crate::store::sqlite::inspect::beside;
+use crate::store::sqlite::files::beside;
 use crate::store::sqlite::tests::erasing::indexed;
 use crate::store::sqlite::tests::{crash, open_with, seams};
 use crate::store::sqlite::{Durability, Options, SqliteStore, index, migrate};

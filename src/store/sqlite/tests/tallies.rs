@@ -1,5 +1,7 @@
 //! Counting without looking, against counting by looking.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
 use crate::model::{Body, Message, RoomId, Seq, Text, UserId};
@@ -7,6 +9,7 @@ use crate::store::Change;
 use crate::store::contract::said;
 use crate::store::sqlite::append::Appender;
 use crate::store::sqlite::log::{Heads, id};
+use crate::store::sqlite::verify::{Look, look_at};
 use crate::store::sqlite::{change, migrate, unread};
 
 /// By looking at every entry.
@@ -63,12 +66,24 @@ fn counts_are_exact_across_all_blocks() {
     };
     let reads = [0, 1, 254, 255, 256, 257, 65_279, 65_535, 65_536, 70_000, 131_071, 131_072, 140_000, head - 1, head];
     check(&conn, &reads);
+    assert_eq!(wrong_counts(&conn), [""; 0]);
     let mut first = 0;
     while first < 70_123 {
         first = change::apply(&conn, &Change::Cut { room, first: Seq(70_123), most: 9999 }).unwrap();
     }
     check(&conn, &reads);
+    assert_eq!(wrong_counts(&conn), [""; 0]);
     let rows: i64 =
         conn.query_row("SELECT count(*) FROM tallies WHERE block BETWEEN 0 AND 272", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 0, "what is cut off is not counted any more");
+    // And whoever looks finds it if they are wrong.
+    conn.execute_batch("UPDATE tallies SET count = count + 1 WHERE block = -2").unwrap();
+    assert_eq!(wrong_counts(&conn).len(), 1);
+}
+
+/// What `verify` finds.
+fn wrong_counts(conn: &Connection) -> Vec<String> {
+    conn.pragma_update(None, "user_version", migrate::newest(migrate::MIGRATIONS)).unwrap();
+    let report = look_at(conn, Path::new("memory"), Look::Quick);
+    report.problems.into_iter().filter(|problem| problem.contains("counts of messages")).collect()
 }
