@@ -1,5 +1,6 @@
 //! The screen without a terminal and without a server: what happens goes in, and what is drawn is compared as text.
 
+mod evenings;
 mod manual;
 mod person;
 mod screens;
