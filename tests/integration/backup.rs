@@ -567,5 +567,5 @@ async fn a_restore_that_is_killed_at_any_moment_leaves_the_old_database_or_the_n
             _ => panic!("neither the old one nor the new one: {page}"),
         }
     }
-    assert!(before > 1 && behind > 1, "{before} killed before it counted, {behind} behind that");
+    assert!(before > 0 && behind > 0, "{before} killed before it counted, {behind} behind that");
 }
