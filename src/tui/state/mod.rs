@@ -9,6 +9,10 @@ pub(crate) mod room;
 
 mod answered;
 mod commanded;
+mod due;
+mod looked;
+mod picked;
+mod selected;
 mod told;
 mod typed;
 
@@ -21,13 +25,13 @@ use jiff::tz::TimeZone;
 use self::chunk::NoteSort;
 use self::outbox::{Outbox, Sending};
 use self::picker::Picker;
-use self::room::{Room, RoomKey, Scroll, Standing};
+use self::room::{Room, RoomKey, Standing};
 use super::ask::{Answer, Ask, Deed};
 use super::layout::Areas;
 use super::settings::Settings;
-use super::timeline::{Canvas, Timeline, calls};
+use super::timeline::{Canvas, Timeline};
 use crate::client::{Event, LoggedIn, Start};
-use crate::model::{Anchor, Seq, Time};
+use crate::model::{Seq, Time};
 
 /// How many messages a page of history has.
 const PAGE: u32 = 100;
@@ -35,16 +39,8 @@ const PAGE: u32 = 100;
 const MAX_ROOMS: usize = 1000;
 /// Entries of rooms whose joining is not answered yet that are kept until then.
 const MAX_EARLY: usize = 256;
-/// How much memory all logs may take; beyond it, rooms that nobody looks at forget what the server has.
-const MAX_BYTES: usize = 64 << 20;
-/// Read marks are told no more often than this, in milliseconds.
-const READ_EVERY_MS: i64 = 500;
-/// How often the server is asked how fast it answers, in milliseconds.
-const PING_EVERY_MS: i64 = 15_000;
 /// What could not be asked is asked again after this long, in milliseconds.
 const AGAIN_MS: i64 = 3_000;
-/// Members are asked for no more often than this, in milliseconds.
-const NAMES_EVERY_MS: i64 = 3_000;
 /// The bell rings no more often than this, in milliseconds.
 const RING_EVERY_MS: i64 = 1_000;
 /// A sentence on the status line stays at least this long, in milliseconds.
@@ -255,44 +251,6 @@ impl State {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether the last frame is to be drawn again at once: what it counted as unread was read on it.
-    pub(crate) fn take_stale(&mut self) -> bool {
-        std::mem::take(&mut self.stale)
-    }
-
-    /// When something is to be done though nothing happens.
-    pub(crate) fn next_wake(&self) -> Option<Time> {
-        let mut wakes = Vec::new();
-        match &self.connection {
-            Connection::Online => {
-                wakes.push(match self.pinged {
-                    None => self.ping_at,
-                    // The lag is shown as it grows.
-                    Some(asked) => Time(asked.0 + (self.now.0.saturating_sub(asked.0) / 1000 + 1) * 1000),
-                });
-                wakes.extend(self.outbox.next_due());
-                if !self.read_due.is_empty() {
-                    wakes.push(self.read_at);
-                }
-                if self.rooms.iter().any(|room| matches!(room.standing, Standing::Wanted | Standing::Joining)) {
-                    wakes.push(self.follow_at);
-                }
-                if self.wants_names() {
-                    wakes.push(self.names_at);
-                }
-                wakes.extend(Some(self.room().load_at).filter(|at| *at > self.now));
-            }
-            // The countdown.
-            Connection::Lost { retry_at, .. } if *retry_at > self.now => {
-                wakes.push(Time(self.now.0 + 1000 - self.now.0.rem_euclid(1000)))
-            }
-            Connection::Lost { .. } | Connection::Ended { .. } => {}
-        }
-        wakes.extend(self.room().typing_ends(self.now));
-        wakes.extend(self.flash.as_ref().map(|flash| flash.until));
-        wakes.into_iter().min()
-    }
-
     /// The room that one is in, or the hall in front of all rooms.
     pub(crate) fn room(&self) -> &Room {
         self.rooms.iter().find(|room| room.key == self.current).unwrap_or(&self.hall)
@@ -340,11 +298,6 @@ impl State {
     pub(crate) fn lag(&self) -> Option<Duration> {
         let owed = self.pinged.and_then(|asked| u64::try_from(self.now.0.saturating_sub(asked.0)).ok());
         self.lag.max(owed.map(Duration::from_millis))
-    }
-
-    /// Whether what is drawn now is seen by somebody.
-    pub(crate) fn looking(&self) -> bool {
-        self.focused && !matches!(self.overlay, Some(Overlay::Picker(_)))
     }
 
     /// There is a session: its rooms are the ones that are shown.
@@ -452,17 +405,6 @@ impl State {
         self.names_at = self.names_at.min(self.now);
     }
 
-    /// Asks for the newest messages of the room that one is in, where they are not there yet.
-    fn load(&mut self) {
-        let (now, online) = (self.now, self.connection == Connection::Online);
-        let room = self.room_mut();
-        if online && room.is_open() && !room.loaded && !room.loading && room.back.is_none() && room.load_at <= now {
-            room.loading = true;
-            let (key, room) = (room.key, room.name.clone());
-            self.ask(Ask::History { key, room, anchor: Anchor::Newest, limit: PAGE });
-        }
-    }
-
     /// Joins a room by its name, or goes to it.
     fn join(&mut self, name: &str) {
         let known = self.by_name(name).map(|room| (room.key, !matches!(room.standing, Standing::Closed(_))));
@@ -470,188 +412,6 @@ impl State {
             Some((key, true)) => self.go(key),
             _ if self.connection != Connection::Online => self.error("there is no connection; join when it is back"),
             _ => self.ask(Ask::Join { room: name.to_owned(), start: Start::Now }),
-        }
-    }
-
-    /// What was on the screen was read; what is missing above is fetched.
-    fn shown(&mut self, key: RoomKey, seen: Option<Seq>, at_top: bool) {
-        let (looking, online) = (self.looking(), self.connection == Connection::Online);
-        let (me, now) = (self.me.clone(), self.now);
-        let Some(room) = self.by_key(key) else { return };
-        // What lies between the end of what was read and a place that was jumped to was not seen.
-        let is_read = |seen: &Seq| looking && *seen > room.read && room.is_open() && room.back.is_none();
-        if let Some(seen) = seen.filter(is_read) {
-            room.read = seen;
-            let before = (room.unread, room.mentions);
-            let known = !room.live.more_before || room.live.first_message().is_some_and(|first| first <= seen);
-            if known {
-                let behind = (std::ops::Bound::Excluded(seen), std::ops::Bound::Unbounded);
-                let others = room.live.log.range(behind).filter(|message| message.from != me && !message.deleted);
-                let (mut unread, mut mentions) = (0, 0);
-                for message in others {
-                    unread += 1;
-                    mentions += u64::from(calls(message, &me));
-                }
-                room.count(unread, mentions);
-            }
-            let is_stale = before != (room.unread, room.mentions);
-            self.stale |= is_stale;
-            self.read_due.insert(key, seen);
-        }
-        let Some(room) = self.by_key(key) else { return };
-        if online && at_top && !room.loading && room.load_at <= now && (room.loaded || room.back.is_some()) {
-            let chunk = room.shown();
-            if let Some(first) = chunk.first_message().filter(|_| chunk.more_before) {
-                room.loading = true;
-                let room = room.name.clone();
-                self.ask(Ask::History { key, room, anchor: Anchor::Before(first), limit: PAGE });
-            }
-        }
-        self.load();
-    }
-
-    /// The end of a stretch in the past was reached: what follows is fetched.
-    fn load_newer(&mut self) {
-        let online = self.connection == Connection::Online;
-        let room = self.room_mut();
-        if let Some(back) = room.back.as_ref().filter(|back| online && back.more_after && !room.loading)
-            && let Some(last) = back.last_message()
-        {
-            room.loading = true;
-            let (key, room) = (room.key, room.name.clone());
-            self.ask(Ask::History { key, room, anchor: Anchor::After(last), limit: PAGE });
-        }
-    }
-
-    fn focus(&mut self, focused: bool) {
-        self.focused = focused;
-        let room = self.room_mut();
-        if !focused && room.unread == 0 {
-            // What comes from now on is what is new when somebody looks again.
-            room.marker = None;
-        }
-    }
-
-    /// Goes up (negative) or down by some rows.
-    fn scroll(&mut self, rows: i32) {
-        let (timeline, height) = self.past();
-        let scroll = self.room().scroll;
-        let by = usize::try_from(rows.unsigned_abs()).unwrap_or(usize::MAX);
-        let scroll = if rows < 0 { timeline.up(scroll, height, by).0 } else { timeline.down(scroll, by) };
-        self.look_at(scroll);
-    }
-
-    fn look_at(&mut self, scroll: Scroll) {
-        let room = self.room_mut();
-        room.scroll = scroll;
-        if scroll == Scroll::Bottom && room.back.is_some() {
-            if room.back.as_ref().is_some_and(|back| back.more_after) {
-                // Its end is not the end of the room: it is a place like others.
-                let key = room.back.as_ref().and_then(chunk::Chunk::newest);
-                room.scroll = key.map_or(Scroll::Bottom, |key| Scroll::At { key, hidden: 0 });
-            }
-            self.load_newer();
-        }
-    }
-
-    /// What is due by now.
-    fn on_time(&mut self) {
-        if self.flash.as_ref().is_some_and(|flash| flash.until <= self.now) {
-            self.flash = None;
-        }
-        if self.connection == Connection::Online {
-            self.send_due();
-            self.follow_due();
-            if self.ping_at <= self.now && self.pinged.is_none() {
-                self.ping_at = Time(self.now.0 + PING_EVERY_MS);
-                self.pinged = Some(self.now);
-                self.ask(Ask::Ping);
-            }
-            if !self.read_due.is_empty() && self.read_at <= self.now {
-                self.read_at = Time(self.now.0 + READ_EVERY_MS);
-                for (key, seq) in std::mem::take(&mut self.read_due) {
-                    if let Some(room) = self.by_key(key).map(|room| room.name.clone()) {
-                        self.ask(Ask::Read { key, room, seq });
-                    }
-                }
-            }
-            if self.wants_names() && self.names_at <= self.now {
-                self.names_at = Time(self.now.0 + NAMES_EVERY_MS);
-                let room = self.room_mut();
-                (room.members.asked, room.members.stale) = (true, false);
-                let (key, room) = (room.key, room.name.clone());
-                self.ask(Ask::Names { key, room });
-            }
-        }
-        self.bound();
-    }
-
-    fn send_due(&mut self) {
-        let rooms = &self.rooms;
-        let is_open = |key| {
-            let room = rooms.iter().find(|room| room.key == key);
-            // The first message of a conversation is what makes it.
-            room.is_some_and(|room| matches!(room.standing, Standing::Followed | Standing::Unborn))
-        };
-        for (id, key, mut draft) in self.outbox.due(self.now, is_open) {
-            if let Some(room) = self.by_key(key) {
-                draft.room.clone_from(&room.name);
-                self.ask(Ask::Post { id, draft });
-            }
-        }
-    }
-
-    fn follow_due(&mut self) {
-        if self.follow_at > self.now {
-            return;
-        }
-        let wanted: Vec<(String, Seq, Option<String>)> = self
-            .rooms
-            .iter()
-            .filter(|room| room.standing == Standing::Wanted)
-            .map(|room| (room.name.clone(), room.head, room.epoch.clone()))
-            .collect();
-        let joining: Vec<String> =
-            self.rooms.iter().filter(|room| room.standing == Standing::Joining).map(|room| room.name.clone()).collect();
-        if !wanted.is_empty() || !joining.is_empty() {
-            self.follow_at = Time(self.now.0 + AGAIN_MS);
-            for room in joining {
-                self.ask(Ask::Join { room, start: Start::Now });
-            }
-            for some in wanted.chunks(200) {
-                self.ask(Ask::Follow(some.to_vec()));
-            }
-        }
-    }
-
-    fn wants_names(&self) -> bool {
-        let room = self.room();
-        room.standing == Standing::Followed && !room.is_direct() && (!room.members.asked || room.members.stale)
-    }
-
-    /// Keeps memory bounded, whatever the server sends.
-    fn bound(&mut self) {
-        let current = self.current;
-        self.room_mut().trim(true);
-        let bytes: usize = self.rooms.iter().map(Room::bytes).sum();
-        if bytes <= MAX_BYTES {
-            return;
-        }
-        for keep in [100, 10, 0] {
-            for room in self.rooms.iter_mut().filter(|room| room.key != current) {
-                room.shrink(keep);
-            }
-            if self.rooms.iter().map(Room::bytes).sum::<usize>() <= MAX_BYTES {
-                return;
-            }
-        }
-        let room = self.room_mut();
-        room.go_to_end();
-        // Fewer and fewer, for a message may be of any length.
-        let mut keep = 256;
-        while room.bytes() > MAX_BYTES / 2 && keep > 0 {
-            room.shrink(keep);
-            keep /= 2;
         }
     }
 

@@ -3,7 +3,6 @@
 use crossterm::event::KeyEvent;
 
 use super::chunk::Key;
-use super::picker::{Choice, Pick, Picker};
 use super::room::{Compose, Room, RoomKey, Standing};
 use super::{Connection, Effect, Overlay, Question, State};
 use crate::client::Draft;
@@ -11,7 +10,6 @@ use crate::model::{Anchor, Seq};
 use crate::tui::ask::{Ask, Deed};
 use crate::tui::complete::{Completion, Words};
 use crate::tui::editor::MAX_BYTES;
-use crate::tui::emoji;
 use crate::tui::keys::{self, Action, Place};
 use crate::tui::layout::MEMBERS_FROM;
 use crate::tui::slash::{self, Line};
@@ -283,7 +281,7 @@ impl State {
         }
     }
 
-    fn older(&mut self) {
+    pub(super) fn older(&mut self) {
         let room = self.room_mut();
         let current = room.editor.text().to_owned();
         if let Some(line) = room.history.previous(&current).map(str::to_owned) {
@@ -303,93 +301,6 @@ impl State {
         let room = self.room_mut();
         if let Some(line) = room.history.search_backward(&needle, further).map(str::to_owned) {
             room.editor.set(&line);
-        }
-    }
-
-    /// Another text for the last message that one wrote here.
-    fn edit_last(&mut self) {
-        let me = self.me.clone();
-        let room = self.room_mut();
-        let last = room.live.log.messages().rev().take(500).find(|message| message.from == me && !message.deleted);
-        match last.map(|message| (message.seq, message.text.clone())) {
-            Some((seq, text)) => {
-                room.compose = Compose::Edit(seq);
-                room.editor.set(&text);
-            }
-            None => self.older(),
-        }
-    }
-
-    fn edit_selected(&mut self) {
-        let me = self.me.clone();
-        let room = self.room_mut();
-        let Some(message) = room.selected.and_then(|seq| room.shown().log.get(seq)) else { return };
-        if message.from != me || message.deleted {
-            self.error("only your own messages can be edited");
-            return;
-        }
-        let (seq, text) = (message.seq, message.text.clone());
-        keep_draft(room);
-        room.selected = None;
-        room.compose = Compose::Edit(seq);
-        room.editor.set(&text);
-    }
-
-    fn compose_for(&mut self, compose: impl Fn(Seq) -> Compose) {
-        let room = self.room_mut();
-        let Some(seq) = room.selected.take() else { return };
-        room.compose = compose(seq);
-        if matches!(room.compose, Compose::React(_)) {
-            keep_draft(room);
-            room.editor.set(":");
-        }
-    }
-
-    /// Takes a message back, after a question.
-    pub(super) fn delete_selected(&mut self, reason: Option<String>) {
-        let me = self.me.clone();
-        let room = self.room_mut();
-        let own = room.live.log.messages().rev().find(|message| message.from == me && !message.deleted);
-        let Some(target) = room.selected.or_else(|| own.map(|message| message.seq)) else {
-            self.error("there is nothing of yours to delete");
-            return;
-        };
-        let said = room
-            .shown()
-            .log
-            .get(target)
-            .map(|message| format!("{}: {}", message.from, message.text))
-            .unwrap_or_default();
-        let start: String = said.chars().take(60).collect();
-        room.selected = None;
-        let room = room.name.clone();
-        let then = Effect::Ask(Ask::Deed(Deed::Delete { room, target, reason }));
-        self.question(format!("delete \"{}\" for everybody, for ever?", start.replace('\n', " ")), then);
-    }
-
-    /// Selects the message above (-1) or below (1), or the last one on the screen.
-    fn select(&mut self, by: i32) {
-        let (timeline, height) = self.past();
-        let room = self.room();
-        let chunk = room.shown();
-        let next = match room.selected {
-            Some(seq) if by < 0 => chunk.log.range(..seq).next_back().map(|message| message.seq).or(Some(seq)),
-            Some(seq) => chunk.log.range(seq.next()..).next().map(|message| message.seq),
-            None if by > 0 => None,
-            None => {
-                let seen = timeline.screen(room.scroll, height).seen;
-                let last = seen.and_then(|seen| chunk.log.range(..=seen).next_back());
-                last.or_else(|| chunk.log.messages().next_back()).map(|message| message.seq)
-            }
-        };
-        // It is kept on the screen.
-        let scroll = next.map(|seq| match timeline.shows(room.scroll, height, Key::entry(seq)) {
-            true => room.scroll,
-            false => timeline.around(Key::entry(seq), height),
-        });
-        self.room_mut().selected = next;
-        if let Some(scroll) = scroll {
-            self.look_at(scroll);
         }
     }
 
@@ -483,122 +394,10 @@ impl State {
         }
     }
 
-    fn switcher(&mut self) {
-        let mut rooms: Vec<&Room> = self.rooms.iter().collect();
-        // Where one was before is what one wants most often; then what is new.
-        let (current, previous) = (self.current, self.previous);
-        rooms.sort_by_key(|room| (room.key == current, room.key != previous, room.mentions == 0, room.unread == 0));
-        let choices = rooms.into_iter().map(|room| {
-            let detail = match (room.mentions, room.unread) {
-                (0, 0) => room.topic.clone(),
-                (0, unread) => format!("{unread} new  {}", room.topic),
-                (mentions, unread) => format!("{unread} new, {mentions} for you  {}", room.topic),
-            };
-            Choice::new(&room.name, detail, Pick::Go(room.key))
-        });
-        let picker = Picker::filtered("go to", choices.collect());
-        self.overlay = Some(Overlay::Picker(picker));
-    }
-
     pub(super) fn toggle_members(&mut self) {
         self.show_members = !self.show_members;
         if self.show_members && self.size.0 < MEMBERS_FROM {
             self.say(format!("the members need {MEMBERS_FROM} columns"));
-        }
-    }
-
-    fn pick(&mut self, action: Action) {
-        let page = isize::try_from(self.size.1 / 2).unwrap_or(isize::MAX);
-        let Some(Overlay::Picker(picker)) = &mut self.overlay else { return };
-        match action {
-            Action::Up => picker.move_by(-1),
-            Action::Down => picker.move_by(1),
-            Action::PageUp => picker.move_by(-page),
-            Action::PageDown => picker.move_by(page),
-            Action::Top => picker.move_by(isize::MIN),
-            Action::Bottom => picker.move_by(isize::MAX),
-            Action::Backspace | Action::KillStart | Action::KillWord => {
-                if let Some(filter) = &mut picker.filter {
-                    match action {
-                        Action::Backspace => filter.backspace(),
-                        Action::KillStart => filter.kill_to_start(),
-                        _ => filter.kill_word(),
-                    }
-                    picker.narrow();
-                }
-            }
-            Action::Cancel => self.overlay = None,
-            Action::Redraw => self.effects.push(Effect::Redraw),
-            Action::Suspend => self.effects.push(Effect::Suspend),
-            Action::Quit => {
-                self.overlay = None;
-                self.quit();
-            }
-            Action::Submit => {
-                let Some(pick) = picker.picked().map(|choice| choice.pick.clone()) else { return };
-                self.picked(pick);
-            }
-            _ => {}
-        }
-    }
-
-    fn picked(&mut self, pick: Pick) {
-        match pick {
-            Pick::Go(key) => {
-                self.overlay = None;
-                self.go(key);
-            }
-            Pick::Join(room) => {
-                self.overlay = None;
-                self.join(&room);
-            }
-            Pick::Jump { room, seq } => {
-                self.overlay = None;
-                // A room of which one is no member may be open to everybody all the same: then it is only looked at.
-                let known = self.by_name(&room).map(|room| room.key);
-                let Some(key) = known.or_else(|| self.open(&room)) else { return };
-                if known.is_none()
-                    && let Some(room) = self.by_key(key)
-                {
-                    room.standing = Standing::Closed("you are not in it; /join comes in".to_owned());
-                }
-                self.jump(key, seq);
-            }
-            Pick::More { query, after } => {
-                let room = None;
-                self.ask(Ask::Search { query, room, after: Some(after) });
-            }
-            Pick::Nothing => {}
-        }
-    }
-
-    pub(super) fn question(&mut self, text: String, then: Effect) {
-        self.overlay = Some(Overlay::Question(Question { text, then: Some(then) }));
-    }
-
-    fn answer(&mut self, action: Action) {
-        match action {
-            Action::Redraw => self.effects.push(Effect::Redraw),
-            Action::Suspend => self.effects.push(Effect::Suspend),
-            Action::Yes => {
-                let Some(Overlay::Question(question)) = self.overlay.take() else { return };
-                match question.then {
-                    Some(effect) => self.effects.push(effect),
-                    // The line that was asked about.
-                    None => self.send_line(),
-                }
-            }
-            Action::No => self.overlay = None,
-            _ => {}
-        }
-    }
-
-    /// Leaves, after a question where something would be lost.
-    pub(super) fn quit(&mut self) {
-        match self.outbox.unsent() {
-            0 => self.effects.push(Effect::Quit),
-            1 => self.question("a message is not sent yet; leave all the same?".to_owned(), Effect::Quit),
-            many => self.question(format!("{many} messages are not sent yet; leave all the same?"), Effect::Quit),
         }
     }
 
@@ -615,7 +414,7 @@ impl State {
         self.send_line();
     }
 
-    fn send_line(&mut self) {
+    pub(super) fn send_line(&mut self) {
         let now = self.now;
         let max_bytes = self.max_text_bytes;
         let room = self.room_mut();
@@ -691,29 +490,10 @@ impl State {
             }
         }
     }
-
-    /// Reacts to a message, or takes the same reaction back.
-    pub(super) fn react(&mut self, target: Seq, word: &str) {
-        let me = self.me.clone();
-        let word = word.trim();
-        let Some(found) = emoji::by_name(word) else {
-            self.room_mut().compose = Compose::React(target);
-            self.error(format!("there is no emoji {word}; Tab completes them"));
-            return;
-        };
-        let room = self.room_mut();
-        room.compose = Compose::Plain;
-        room.editor.set("");
-        room.history.reset();
-        let reactions = room.shown().log.get(target).map(|message| message.reactions.as_slice()).unwrap_or_default();
-        let remove = reactions.iter().any(|reaction| reaction.emoji == found && reaction.users.contains(&me));
-        let room = room.name.clone();
-        self.deed(Deed::React { room, target, emoji: found.to_owned(), remove });
-    }
 }
 
 /// What was typed goes into the history instead of being lost.
-fn keep_draft(room: &mut Room) {
+pub(super) fn keep_draft(room: &mut Room) {
     let line = room.editor.take();
     if !line.trim().is_empty() && !matches!(room.compose, Compose::Edit(_) | Compose::React(_)) {
         room.history.push(&line);
