@@ -76,7 +76,9 @@ impl Lock {
                     if file.try_lock_shared().is_ok()
                         && waits_since.is_none_or(|since| since.elapsed() < READERS_WAIT) =>
                 {
-                    drop((open, file));
+                    // Closed first, while nobody else can open it.
+                    drop(file);
+                    drop(open);
                     if waits_since.is_none() {
                         tracing::info!(file = %path.display(), "the database is being read; waiting for the end of that");
                         waits_since = Some(Instant::now());
