@@ -121,6 +121,11 @@ impl Log {
         }
     }
 
+    /// The room has another name, of which no event told.
+    pub fn rename(&mut self, room: impl Into<String>) {
+        self.room = room.into();
+    }
+
     /// Takes in what another log of the same room has.
     pub fn absorb(&mut self, other: Log) {
         for kept in other.messages.into_values() {

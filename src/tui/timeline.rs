@@ -247,7 +247,7 @@ fn is_message((_, item): &(Key, Item<'_>)) -> bool {
 /// The number of an entry of the log; what only this screen is told has none.
 fn entry_seq(key: Key, entry: Entry<'_>) -> Option<Seq> {
     match entry {
-        Entry::Item(_) => Some(key.seq),
-        Entry::Pending(_) => None,
+        Entry::Item(_) if key.sub == 0 => Some(key.seq),
+        Entry::Item(_) | Entry::Pending(_) => None,
     }
 }

@@ -22,7 +22,7 @@ impl State {
                     self.error(format!("cannot follow {}: {}", names.first().map_or("", String::as_str), trouble.text));
                 }
             }
-            Answer::Joined(_, Ok(joined)) => self.joined(&joined),
+            Answer::Joined(name, Ok(joined)) => self.joined(&name, &joined),
             Answer::Joined(name, Err(trouble)) => self.not_joined(&name, &trouble),
             Answer::Left(key, Ok(())) => self.forget(key),
             Answer::Left(key, Err(trouble)) => match trouble.code {
@@ -80,12 +80,8 @@ impl State {
     fn stands(&mut self, joined: &Joined) -> Option<RoomKey> {
         // By its epoch, where it was renamed meanwhile.
         let was = self.rooms.iter().find(|room| room.epoch.as_deref() == Some(&joined.epoch));
-        if let Some(was) = was.map(|room| room.name.clone())
-            && was != joined.room
-            && self.by_name(&joined.room).is_none()
-            && let Some(room) = self.by_name(&was)
-        {
-            room.rename(&joined.room);
+        if let Some(was) = was.map(|room| room.name.clone()).filter(|was| *was != joined.room) {
+            self.renamed(&was, &joined.room);
         }
         let key = self.open(&joined.room)?;
         let now = self.now;
@@ -108,7 +104,8 @@ impl State {
         Some(key)
     }
 
-    fn joined(&mut self, joined: &Joined) {
+    fn joined(&mut self, asked: &str, joined: &Joined) {
+        self.unite(asked, &joined.room);
         let Some(key) = self.stands(joined) else { return };
         if let Some(room) = self.by_key(key) {
             // It is followed from here on: what was known before it was left may have a gap behind it.
@@ -124,6 +121,26 @@ impl State {
         self.early = others;
         for event in early {
             self.told(&event);
+        }
+    }
+
+    /// A room that was asked for by a name is called otherwise by the server, which folds names: it is one room.
+    fn unite(&mut self, asked: &str, name: &str) {
+        let Some(placeholder) = self.by_name(asked).filter(|room| room.name != name).map(|room| room.key) else {
+            return;
+        };
+        let Some(known) = self.by_name(name).map(|room| room.key) else {
+            self.renamed(asked, name);
+            return;
+        };
+        self.outbox.hand_over(placeholder, known);
+        let draft = self.by_key(placeholder).map(|room| room.editor.take()).unwrap_or_default();
+        self.rooms.retain(|room| room.key != placeholder);
+        if self.current == placeholder {
+            self.go(known);
+        }
+        if let Some(room) = self.by_key(known).filter(|room| room.editor.is_empty() && !draft.is_empty()) {
+            room.editor.set(&draft);
         }
     }
 

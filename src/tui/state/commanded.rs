@@ -119,6 +119,10 @@ impl State {
             self.error("you are in no room");
             return;
         }
+        if self.outbox.has_unsent(key) {
+            self.error("something here is not sent yet: wait for it, or /discard it first");
+            return;
+        }
         self.ask(Ask::Leave { key, room: name });
     }
 

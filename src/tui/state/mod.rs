@@ -225,6 +225,8 @@ impl State {
             {
                 *at = Time::default();
             }
+            self.rooms.iter_mut().for_each(|room| room.load_at = Time::default());
+            self.outbox.hurry();
         }
         self.now = now;
         match input {

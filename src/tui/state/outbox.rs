@@ -171,11 +171,7 @@ impl Outbox {
         if new_guest {
             self.guest += 1;
         }
-        for outgoing in &mut self.waiting {
-            if let Sending::Waiting { until } = &mut outgoing.sending {
-                *until = Time::default();
-            }
-        }
+        self.hurry();
     }
 
     /// The entries of a room up to that one have come: what is stored among them is in the log.
@@ -204,6 +200,27 @@ impl Outbox {
             outgoing.room == room && matches!(outgoing.sending, Sending::Refused(_) | Sending::Unsure)
         };
         self.waiting.extract_if(.., gone).map(|outgoing| outgoing.text).collect()
+    }
+
+    /// What was to be said in one room is to be said in another: they turned out to be the same.
+    pub(crate) fn hand_over(&mut self, from: RoomKey, to: RoomKey) {
+        for outgoing in self.waiting.iter_mut().filter(|outgoing| outgoing.room == from) {
+            outgoing.room = to;
+        }
+    }
+
+    /// Whether something of a room is neither stored nor given up.
+    pub(crate) fn has_unsent(&self, room: RoomKey) -> bool {
+        self.of(room).any(|outgoing| !matches!(outgoing.sending, Sending::Stored(_)))
+    }
+
+    /// The clock was set back: nothing waits for a time that is far away by now.
+    pub(crate) fn hurry(&mut self) {
+        for outgoing in &mut self.waiting {
+            if let Sending::Waiting { until } = &mut outgoing.sending {
+                *until = Time::default();
+            }
+        }
     }
 
     /// A room is gone for good, and with it what was to be said in it.

@@ -225,6 +225,10 @@ impl Room {
     /// It has another name.
     pub(crate) fn rename(&mut self, name: &str) {
         name.clone_into(&mut self.name);
+        self.live.log.rename(name);
+        if let Some(back) = &mut self.back {
+            back.log.rename(name);
+        }
     }
 
     /// Adds a line that only this screen is told.

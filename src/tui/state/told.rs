@@ -105,8 +105,11 @@ impl State {
 
     /// An entry of a room's log.
     fn entry(&mut self, event: &Event, name: &str, seq: Seq) {
+        let mut name = name;
         if let Event::Room(change) = event {
             self.room_changed(change);
+            // It may be told under either name.
+            name = change.name.as_deref().filter(|new| self.by_name(new).is_some()).unwrap_or(name);
         }
         let time = event.time().unwrap_or(self.now);
         // Edits, deletions and reactions are seen in the message itself.
@@ -184,7 +187,7 @@ impl State {
         }
     }
 
-    fn renamed(&mut self, was: &str, name: &str) {
+    pub(super) fn renamed(&mut self, was: &str, name: &str) {
         if self.by_name(name).is_some() || !Room::is_name(name) {
             return;
         }

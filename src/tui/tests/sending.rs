@@ -265,3 +265,29 @@ fn a_word_from_somebody_else_opens_the_conversation_and_rings() {
     ann.press("Alt-a");
     assert_eq!(ann.state.current, ann.key_of("@bob"));
 }
+
+#[test]
+fn a_room_with_something_unsent_is_not_left() {
+    let mut ann = Person::new(0);
+    ann.enters("on its way");
+    let id = ann.posts()[0].0;
+    ann.enters("/leave");
+    assert!(ann.shows("not sent yet"));
+    assert!(!ann.asked().iter().any(|ask| matches!(ask, Ask::Leave { .. })));
+    ann.stored(id, 1);
+    ann.said("lobby", 1, "ann", "on its way");
+    ann.enters("/leave");
+    assert!(ann.asked().iter().any(|ask| matches!(ask, Ask::Leave { .. })));
+}
+
+#[test]
+fn a_clock_that_is_set_back_holds_nothing_up() {
+    let mut ann = Person::new(0);
+    ann.enters("hello");
+    let id = ann.posts()[0].0;
+    ann.answer(Answer::Posted { id, posted: Err(Failure::Unknown { after_ms: None }) });
+    assert_eq!(ann.posts(), []);
+    ann.later(-3_600_000);
+    ann.later(1);
+    assert_eq!(ann.posts().len(), 1);
+}

@@ -363,3 +363,53 @@ fn a_look_far_back_marks_nothing_as_read_that_lies_between() {
     let reads = ann.asked().into_iter().filter(|ask| matches!(ask, Ask::Read { .. })).count();
     assert_eq!((reads, ann.state.room().read), (0, Seq(50)));
 }
+
+#[test]
+fn a_room_that_is_named_in_another_case_is_the_same_room() {
+    let mut ann = Person::new(0);
+    ann.enters("/msg BOB psst");
+    ann.answer(Answer::Joined("@BOB".to_owned(), Ok(super::person::joined("@bob", 0))));
+    let names = |ann: &Person| ann.state.rooms.iter().map(|room| room.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&ann), ["dev", "lobby", "@bob"]);
+    assert_eq!(ann.posts()[0].1, "psst");
+    ann.said("@bob", 1, "bob", "heard you");
+    assert!(ann.shows("heard you"));
+    // The same where it is on the screen already, with what was typed there.
+    ann.press("Alt-1");
+    ann.enters("/msg Bob again");
+    ann.types("a draft");
+    ann.answer(Answer::Joined("@Bob".to_owned(), Ok(super::person::joined("@bob", 1))));
+    assert_eq!(names(&ann), ["dev", "lobby", "@bob"]);
+    assert!(ann.shows("again …") && ann.shows("> a draft"));
+}
+
+#[test]
+fn a_renamed_room_goes_on_under_whichever_name_it_is_told() {
+    for told_as in ["dev", "tools"] {
+        let mut ann = Person::new(0);
+        ann.press("Alt-1");
+        let change =
+            json!({"room": told_as, "seq": 1, "from": "bob", "time": NOON.to_string(), "was": "dev", "name": "tools"});
+        ann.tell(Event::Room(read(change)));
+        ann.said("tools", 2, "bob", "still here");
+        assert!(ann.shows("tools>") && ann.shows("still here") && ann.shows("its name is tools"), "{told_as}");
+    }
+    // By its epoch alone, where it was renamed while nobody was connected.
+    let mut ann = Person::new(0);
+    let mut answer = super::person::joined("tools", 0);
+    answer.epoch = "epoch of dev".to_owned();
+    ann.answer(Answer::Followed(Vec::new(), Ok(vec![crate::client::ResumedRoom::Followed(answer)])));
+    ann.said("tools", 1, "bob", "still here");
+    ann.press("Alt-2");
+    assert!(ann.shows("still here"));
+}
+
+#[test]
+fn what_only_this_screen_was_told_marks_nothing_as_read() {
+    let mut ann = Person::new(9);
+    ann.login(&json!([{"room": "lobby", "head": 9, "read": 2, "unread": 7}]));
+    ann.follow("lobby", 9);
+    ann.tell(Event::Notice { text: "tea is ready".to_owned() });
+    assert!(ann.shows("tea is ready"));
+    assert_eq!((ann.state.room().read, ann.state.room().unread), (Seq(2), 7));
+}
