@@ -220,13 +220,14 @@ impl State {
                 };
                 if chunk.first_message() == Some(seq) {
                     chunk.add(&page);
-                    chunk.more_before = page.more && page.oldest.is_some();
+                    // A server that says the same page twice has nothing older.
+                    chunk.more_before = page.more && page.oldest.is_some_and(|oldest| oldest < seq);
                 }
             }
             Anchor::After(seq) => {
                 if let Some(back) = room.back.as_mut().filter(|back| back.last_message() == Some(seq)) {
                     back.add(&page);
-                    back.more_after = page.more && page.newest.is_some();
+                    back.more_after = page.more && page.newest.is_some_and(|newest| newest > seq);
                     reach(room);
                 }
             }

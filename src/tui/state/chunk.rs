@@ -73,12 +73,24 @@ pub(crate) struct Chunk {
     pub(crate) more_before: bool,
     /// The server has newer ones: this is not the end of the room.
     pub(crate) more_after: bool,
+    /// The first and the last message of the pages that it was put together from, also where those are hidden because their
+    /// author is blocked.
+    begins: Option<Seq>,
+    ends: Option<Seq>,
     bytes: usize,
 }
 
 impl Chunk {
     pub(crate) fn new(room: &str) -> Chunk {
-        Chunk { log: Log::new(room), notes: BTreeMap::new(), more_before: false, more_after: false, bytes: 0 }
+        Chunk {
+            log: Log::new(room),
+            notes: BTreeMap::new(),
+            more_before: false,
+            more_after: false,
+            begins: None,
+            ends: None,
+            bytes: 0,
+        }
     }
 
     /// Takes in a page of history.
@@ -87,6 +99,8 @@ impl Chunk {
             self.bytes += size(message);
         }
         self.log.add(page);
+        self.begins = page.oldest.into_iter().chain(self.begins).min();
+        self.ends = self.ends.max(page.newest);
         self.recount();
     }
 
@@ -103,6 +117,8 @@ impl Chunk {
     /// Takes in a stretch further back that has come to reach this one.
     pub(crate) fn absorb(&mut self, back: Chunk) {
         self.more_before = back.more_before;
+        self.begins = back.begins.into_iter().chain(self.begins).min();
+        self.ends = self.ends.max(back.ends);
         self.log.absorb(back.log);
         self.notes.extend(back.notes);
         self.recount();
@@ -122,14 +138,15 @@ impl Chunk {
         self.before(None).next().map(|(key, _)| key)
     }
 
-    /// The message that is the first here, for the page in front of it.
+    /// Where it begins: the message that the next older page is in front of.
     pub(crate) fn first_message(&self) -> Option<Seq> {
-        self.log.messages().next().map(|message| message.seq)
+        let first = self.log.messages().next().map(|message| message.seq);
+        first.into_iter().chain(self.begins).min()
     }
 
-    /// The message that is the last here.
+    /// Where it ends: the message that the next newer page is behind.
     pub(crate) fn last_message(&self) -> Option<Seq> {
-        self.log.messages().next_back().map(|message| message.seq)
+        self.log.messages().next_back().map(|message| message.seq).max(self.ends)
     }
 
     /// Everything in front of a place, backwards; with no place everything.
@@ -168,7 +185,7 @@ impl Chunk {
     /// Forgets all but the newest messages.
     pub(crate) fn keep_newest(&mut self, count: usize) {
         if self.log.len() > count {
-            self.more_before = true;
+            (self.more_before, self.begins) = (true, None);
             self.log.keep_newest(count);
         }
         // Notes from before the first message that is kept would stand there without their neighbours.
@@ -186,7 +203,7 @@ impl Chunk {
     /// Forgets all but the oldest messages.
     pub(crate) fn keep_oldest(&mut self, count: usize) {
         if self.log.len() > count {
-            self.more_after = true;
+            (self.more_after, self.ends) = (true, None);
             self.log.keep_oldest(count);
             if let Some(last) = self.last_message() {
                 self.notes.split_off(&Key { seq: last, sub: u64::MAX });

@@ -99,7 +99,8 @@ impl State {
             Compose::Reply(seq) => Some(seq),
             _ => None,
         };
-        room.selected.or(answered).or_else(|| room.live.last_message())
+        let newest = || room.live.log.messages().next_back().map(|message| message.seq);
+        room.selected.or(answered).or_else(newest)
     }
 
     fn reply(&mut self, text: String) {

@@ -413,3 +413,29 @@ fn what_only_this_screen_was_told_marks_nothing_as_read() {
     assert!(ann.shows("tea is ready"));
     assert_eq!((ann.state.room().read, ann.state.room().unread), (Seq(2), 7));
 }
+
+#[test]
+fn pages_of_somebody_who_is_blocked_are_passed_over() {
+    let mut ann = in_a_long_room();
+    ann.press("Ctrl-Home");
+    ann.screen();
+    let key = ann.key_of("lobby");
+    let befores = |ann: &mut Person| -> Vec<u64> {
+        ann.screen();
+        let asked = ann.asked().into_iter();
+        asked
+            .filter_map(
+                |ask| if let Ask::History { anchor: Anchor::Before(seq), .. } = ask { Some(seq.0) } else { None },
+            )
+            .collect()
+    };
+    assert_eq!(befores(&mut ann), [101]);
+    // The client hides what they said, and tells where the page was.
+    let mut hidden = page_of("lobby", &[], true, 200);
+    (hidden.oldest, hidden.newest, hidden.count) = (Some(seq(41)), Some(seq(100)), 60);
+    ann.answer(Answer::Page { key, anchor: Anchor::Before(seq(101)), page: Ok(hidden.clone()) });
+    assert_eq!(befores(&mut ann), [41]);
+    // And whoever tells the same again is not asked for ever.
+    ann.answer(Answer::Page { key, anchor: Anchor::Before(seq(41)), page: Ok(hidden) });
+    assert_eq!(befores(&mut ann), [0; 0]);
+}
