@@ -1,5 +1,6 @@
 //! What the operator does about accounts, without a session: the rules are the same, but nobody asks for permission.
 
+use crate::chat::online::OPERATOR;
 use crate::chat::password::Passwords;
 use crate::chat::requests::account::{claim, delete_account, user_of};
 use crate::chat::requests::admin;
@@ -9,8 +10,6 @@ use crate::model::{ServerRole, Time, Username};
 use crate::protocol::{Code, Refusal, Secret};
 use crate::store::{Account, Act, Change, Created, NewAccount, Write};
 
-/// Who has done it, where it is remembered: a name that is reserved for nobody.
-const OPERATOR: &str = "snakkd";
 /// How many accounts are read at once.
 const PAGE: usize = 500;
 
@@ -109,7 +108,7 @@ impl Chat {
     }
 
     fn parse_name(&self, name: &str) -> Result<Username, Refusal> {
-        Username::parse(name, self.options.names).map_err(|_| Code::BadName.into())
+        Username::parse(name, self.options().names).map_err(|_| Code::BadName.into())
     }
 
     fn by_operator(&self, act: &str, target: &str, detail: &str) -> Box<Act> {

@@ -19,6 +19,9 @@ use crate::protocol::Code;
 /// How long a guest who is gone may come back with the token.
 pub(crate) const GUEST_RETURN: Duration = Duration::from_secs(600);
 
+/// What whoever runs the server is called, where it is remembered what was done: a name that is reserved for nobody.
+pub(crate) const OPERATOR: &str = "snakkd";
+
 /// How many guests who are gone are remembered, so that a crowd that comes and goes cannot fill the memory.
 const MOST_DEPARTED: usize = 10_000;
 
@@ -75,6 +78,13 @@ impl Person {
         let admin = AtomicBool::new(user.role == ServerRole::Admin);
         let look = Some(user.name.look().into_boxed_str()).filter(|look| **look != *skeleton);
         Person { user, admin, barred: AtomicBool::new(false), skeleton, look, flood, here: Mutex::default() }
+    }
+
+    /// Whoever runs the server: an admin who is in no table, so that nobody can look it up, mention it or put it out.
+    pub(crate) fn operator() -> Person {
+        let name = Username::trusted(OPERATOR, OPERATOR);
+        let user = User { id: UserId(0), name, role: ServerRole::Admin };
+        Person::new(user, OPERATOR.into(), Arc::default())
     }
 
     /// The role on the server, as it is now.

@@ -1,14 +1,15 @@
 //! The chat as a whole: what all sessions share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::chat::flood::Rate;
 use crate::chat::limits::Options;
 use crate::chat::online::{Online, Person, Status};
+use crate::chat::orders::{Order, Orders};
 use crate::chat::password::Passwords;
 use crate::chat::publish::Publisher;
 use crate::chat::requests::direct;
@@ -17,7 +18,7 @@ use crate::chat::rooms::Rooms;
 use crate::chat::session::{Origin, Session, unavailable};
 use crate::chat::standing::Standing;
 use crate::chat::throttle::{Attempts, ByOrigin};
-use crate::model::{Clock, Epoch, Line, RoomKind, RoomName, RoomRole, Seq, Settings, UserId};
+use crate::model::{Clock, Epoch, Level, Line, RoomKind, RoomName, RoomRole, Seq, Settings, UserId};
 use crate::protocol::{Hint, Refusal};
 use crate::store::{Act, Change, Created, Done, NewRoom, Side, Store, StoreError, StoredRoom, Write};
 
@@ -30,7 +31,7 @@ const MOST_TOLD_OF_PRESENCE: usize = 128;
 
 /// The chat as a whole.
 pub struct Chat {
-    pub(super) options: Options,
+    options: RwLock<Arc<Options>>,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) rooms: Rooms,
@@ -40,6 +41,7 @@ pub struct Chat {
     /// Accounts that are made.
     pub(super) registrations: ByOrigin,
     pub(super) standing: Standing,
+    pub(super) orders: Orders,
     /// There is something to tidy up.
     pub(super) upkeep: Notify,
     /// A room keeps its entries for another time than it did when this was looked at last.
@@ -62,7 +64,7 @@ impl Chat {
         let settled =
             store.settled().ok_or_else(|| StoreError::unavailable("the store serves another chat already"))?;
         let chat = Arc::new(Chat {
-            options,
+            options: RwLock::new(Arc::new(options)),
             store,
             clock,
             rooms: Rooms::default(),
@@ -71,6 +73,7 @@ impl Chat {
             attempts: Attempts::default(),
             registrations: ByOrigin::default(),
             standing: Standing::default(),
+            orders: Orders::default(),
             upkeep: Notify::new(),
             ages_changed: AtomicBool::default(),
             started: Instant::now(),
@@ -85,7 +88,7 @@ impl Chat {
             let room = chat.rooms.add(Room::new(stored));
             direct::seat(&chat, &room, &guests);
         }
-        for name in &chat.options.default_rooms {
+        for name in &chat.options().default_rooms {
             if chat.rooms.named(name).is_none() {
                 chat.create(NewRoom { name: name.clone(), ..chat.new_room(RoomKind::Public) }).await?;
             }
@@ -100,8 +103,39 @@ impl Chat {
     }
 
     /// The options that hold.
-    pub fn options(&self) -> &Options {
-        &self.options
+    pub fn options(&self) -> Arc<Options> {
+        Arc::clone(&self.options.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other options hold from now on, for who is here too. Which names users may have, and which rooms there are from the
+    /// first start, was settled at the start.
+    pub fn set_options(&self, options: Options) {
+        let mut held = self.options.write().unwrap_or_else(PoisonError::into_inner);
+        let (names, default_rooms) = (held.names, held.default_rooms.clone());
+        *held = Arc::new(Options { names, default_rooms, ..options });
+        drop(held);
+        // What is kept for less long than before goes.
+        self.ages_changed.store(true, Ordering::Release);
+        self.upkeep.notify_one();
+    }
+
+    /// What admins ask of whoever runs the chat; only the first who takes them gets them.
+    pub fn take_orders(&self) -> Option<mpsc::Receiver<Order>> {
+        self.orders.take()
+    }
+
+    /// How many rooms there are, apart from direct conversations; how many sessions in which somebody is logged in; and how
+    /// many accounts and guests are online.
+    pub fn census(&self) -> Census {
+        let everybody = self.online.everybody();
+        let guests = everybody.iter().filter(|person| person.user.is_guest()).count();
+        Census {
+            rooms: self.rooms.behind("").len(),
+            sessions: everybody.iter().map(|person| person.sessions()).sum(),
+            accounts: everybody.len() - guests,
+            guests,
+            level: self.standing.level(),
+        }
     }
 
     /// A room that is about to be made, without a name, topic or owner yet.
@@ -325,12 +359,13 @@ impl Chat {
 
     /// How fast messages may be sent.
     pub(super) fn talk_rate(&self) -> Rate {
-        Rate::per_second(self.options.limits.messages_per_second, self.options.limits.message_burst)
+        let limits = &self.options().limits;
+        Rate::per_second(limits.messages_per_second, limits.message_burst)
     }
 
     /// How fast everything else may be asked.
     pub(super) fn other_rate(&self) -> Rate {
-        let limits = &self.options.limits;
+        let limits = &self.options().limits;
         let times = |count: u32| count.saturating_mul(OTHERS_PER_MESSAGE);
         Rate::per_second(times(limits.messages_per_second), times(limits.message_burst))
     }
@@ -349,6 +384,17 @@ impl Chat {
     pub(super) fn is_young(&self, within: Duration) -> bool {
         self.started.elapsed() < within
     }
+}
+
+/// How much there is of everything.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "see `Chat::census`")]
+pub struct Census {
+    pub rooms: usize,
+    pub sessions: usize,
+    pub accounts: usize,
+    pub guests: usize,
+    pub level: Level,
 }
 
 /// The others who follow a room and are told who is there; nobody in a big one.

@@ -81,8 +81,8 @@ async fn wanted(chat: &Chat, room: &Room, look_at_ages: bool) -> Result<Seq, Sto
         let ledger = room.ledger();
         let settings = &ledger.state.settings;
         (
-            stricter(u64::from(settings.retention_days), u64::from(chat.options.retention_days)),
-            stricter(settings.retention_entries, chat.options.retention_entries),
+            stricter(u64::from(settings.retention_days), u64::from(chat.options().retention_days)),
+            stricter(settings.retention_entries, chat.options().retention_entries),
         )
     };
     let mut first = Seq::ZERO;

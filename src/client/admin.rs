@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::answer::{Disconnected, InvitationLine, Invitations, LevelIs, NewInvite, SuspensionLine, Suspensions, Word};
+use super::answer::{
+    AccountLine, AccountList, Disconnected, InvitationLine, Invitations, LevelIs, LogLevelIs, NewInvite, Reloaded,
+    ServerSessionLine, ServerSessions, ServerStatus, SuspensionLine, Suspensions, Word,
+};
 use super::error::ClientError;
 use super::pending::Sort;
 use super::wire::{Ask, seconds};
@@ -168,6 +171,95 @@ impl Client {
     /// `forbidden`, `bad_text`, `text_too_long`.
     pub async fn notice(&self, text: &str) -> Result<(), ClientError> {
         self.done(Ask::new(Kind::Notice).with("text", text), Sort::Change).await
+    }
+}
+
+/// The server as a process, and its accounts.
+impl Client {
+    /// How the server is doing.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn server_status(&self) -> Result<ServerStatus, ClientError> {
+        self.ask(Ask::new(Kind::ServerStatus), Sort::Read).await
+    }
+
+    /// The sessions of everybody.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn server_sessions(&self) -> Result<Vec<ServerSessionLine>, ClientError> {
+        let mut all: Vec<ServerSessionLine> = Vec::new();
+        loop {
+            let after = all.last().map(|line| line.session_id);
+            let page: ServerSessions =
+                self.ask(Ask::new(Kind::ServerSessions).maybe("after", after), Sort::Read).await?;
+            let is_last = !page.more || page.sessions.is_empty();
+            all.extend(page.sessions);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// All accounts, by their names.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn accounts(&self) -> Result<Vec<AccountLine>, ClientError> {
+        let mut all: Vec<AccountLine> = Vec::new();
+        loop {
+            let after = all.last().map(|line| line.username.as_str());
+            let page: AccountList = self.ask(Ask::new(Kind::Accounts).maybe("after", after), Sort::Read).await?;
+            let is_last = !page.more || page.accounts.is_empty();
+            all.extend(page.accounts);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Makes an account for somebody, whoever may register.
+    ///
+    /// # Errors
+    /// `forbidden`, `bad_name`, `name_taken`, `weak_password`.
+    pub async fn add_account(&self, username: &str, password: &str) -> Result<(), ClientError> {
+        self.done(Ask::new(Kind::AddAccount).with("username", username).with("password", password), Sort::Change).await
+    }
+
+    /// Gives somebody else's account another password, and ends its sessions.
+    ///
+    /// # Errors
+    /// `forbidden`, also for an admin's; `no_such_user`, `weak_password`.
+    pub async fn set_password_of(&self, username: &str, password: &str) -> Result<(), ClientError> {
+        self.done(Ask::new(Kind::SetPassword).with("username", username).with("password", password), Sort::Change).await
+    }
+
+    /// Has the server read its configuration and certificates again.
+    ///
+    /// # Errors
+    /// `forbidden`, also where the server has no such files. What is wrong with them stands in the answer.
+    pub async fn reload(&self) -> Result<Reloaded, ClientError> {
+        self.ask(Ask::new(Kind::Reload), Sort::Change).await
+    }
+
+    /// What the server logs.
+    ///
+    /// # Errors
+    /// `forbidden`, also where the server has no log of its own.
+    pub async fn log_level(&self) -> Result<String, ClientError> {
+        let answer: LogLevelIs = self.ask(Ask::new(Kind::LogLevel), Sort::Read).await?;
+        Ok(answer.level)
+    }
+
+    /// Has the server log something else until its next start or reload: a level, or a filter such as
+    /// `info,snakk::net=trace`.
+    ///
+    /// # Errors
+    /// `forbidden`; `bad_request` where that is no filter.
+    pub async fn set_log_level(&self, level: &str) -> Result<(), ClientError> {
+        let ask = Ask::new(Kind::LogLevel).with("level", level);
+        self.ask::<LogLevelIs>(ask, Sort::Change).await.map(drop)
     }
 }
 

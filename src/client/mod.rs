@@ -54,10 +54,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use admin::NewInvitation;
 pub use answer::{
-    Accounts, ActLine, ActsPage, BanLine, Bans, Created, Found, Hello, Help, HelpLine, Hit, InvitationLine, Joined,
-    Json, Limits, LoggedIn, Membership, Message, NameLine, NamesPage, NewInvite, NewToken, OwnSession, Page, Placed,
-    Pong, Posted, Reaction, ReadMark, ResumedRoom, RoomIs, RoomLine, RoomsPage, Status, SuspensionLine, TokenLine,
-    Whoami, Word, Worded,
+    AccountLine, Accounts, ActLine, ActsPage, BanLine, Bans, Created, Found, Hello, Help, HelpLine, Hit,
+    InvitationLine, Joined, Json, Limits, LoggedIn, Membership, Message, NameLine, NamesPage, NewInvite, NewToken,
+    OwnSession, Page, Placed, Pong, Posted, Reaction, ReadMark, Reloaded, ResumedRoom, RoomIs, RoomLine, RoomsPage,
+    ServerSessionLine, ServerStatus, Status, SuspensionLine, TokenLine, Whoami, Word, Worded,
 };
 pub use builder::Builder;
 pub use error::ClientError;

@@ -7,7 +7,9 @@
 //! business of the layers that obey them.
 
 mod choices;
+mod dangers;
 mod env;
+mod explain;
 mod file;
 mod keys;
 mod sections;
@@ -18,8 +20,9 @@ mod text;
 use std::ffi::OsString;
 use std::path::Path;
 
-pub use crate::settings::{ConfigErrors, Place, Problem};
+pub use crate::settings::{ConfigErrors, Place, Problem, parse_duration as duration};
 pub use choices::{CourseHistory, Creation, Durability, ListenerDialect, LogFormat, Registration, Rotation};
+pub use explain::Explained;
 pub use sections::{
     AccountsSection, CourseOverrides, CourseSection, LimitsSection, ListenerSection, LogSection, MetricsSection,
     RoomsSection, ServerSection, StorageSection, TlsSection,
@@ -101,6 +104,21 @@ impl Config {
         N: Into<OsString>,
         V: Into<OsString>,
     {
+        Config::load_explained(file, variables).map(|(config, _)| config)
+    }
+
+    /// The same, with all settings in force and where each comes from.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_explained<N, V>(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<(Config, Vec<Explained>), ConfigErrors>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
         let (mut config, mut problems, mut places) = (Config::default(), Vec::new(), Places::default());
         if let Some(file) = file {
             match settings::text_of(file) {
@@ -110,7 +128,9 @@ impl Config {
         }
         env::apply(variables, &mut config, &mut places, &mut problems);
         config.find_contradictions(&places, &mut problems);
-        ConfigErrors::unless_empty(problems).map(|()| config)
+        ConfigErrors::unless_empty(problems)?;
+        let explained = explain::explain(&config, &places);
+        Ok((config, explained))
     }
 
     /// Overrides keys by variables called `SNAKK_SECTION__KEY`. `SNAKK_CONFIG` and `SNAKK_SERVER` mean something else and
@@ -143,17 +163,9 @@ impl Config {
         ConfigErrors::unless_empty(problems)
     }
 
-    /// What is allowed, but does not (yet) do what its reader may expect. One sentence each.
+    /// What is allowed, but dangerous, or may not be what its writer wants. One sentence each.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks = Vec::new();
-        if !self.accounts.guests && self.accounts.registration == Registration::Closed {
-            remarks.push(
-                "accounts.guests = false and accounts.registration = \"closed\": only those can log in for whom \
-                 \"snakkd user add\" has made an account"
-                    .to_owned(),
-            );
-        }
-        remarks
+        dangers::find(self)
     }
 
     /// The keys (`section.key`; `listener` for all that is in the list) whose values differ, in the order of the example

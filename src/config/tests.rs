@@ -38,6 +38,54 @@ fn the_example_is_the_default() {
 }
 
 #[test]
+fn what_is_allowed_but_dangerous_is_said() {
+    let remarks = |text: &str| good(text).remarks().join("\n");
+    let exposed = "[[listener]]\naddress = \"0.0.0.0:9998\"\n";
+    let said = remarks(exposed);
+    assert!(said.contains("\"0.0.0.0:9998\" can be reached from other machines and has no tls"), "{said}");
+    assert!(said.contains("accounts.guests = true and accounts.registration = \"open\": whoever"), "{said}");
+    let said = remarks(&format!("{exposed}[accounts]\nguests = false\nregistration = \"invite\"\n"));
+    assert!(said.contains("no tls") && !said.contains("whoever"), "{said}");
+    for inside in ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1", "unix:a"] {
+        assert_eq!(remarks(&format!("[[listener]]\naddress = \"{inside}\"\n[limits]\nmax_connections = 0\n")), "");
+    }
+    for outside in ["[::]:1", "192.0.2.1:1", "chat.example:1"] {
+        assert!(remarks(&format!("[[listener]]\naddress = \"{outside}\"\n")).contains("no tls"), "{outside}");
+    }
+    let secured = format!("{exposed}tls = {{ certificate = \"c\", key = \"k\" }}\n[limits]\nmessages_per_second = 0\n");
+    if cfg!(feature = "tls") {
+        let said = remarks(&secured);
+        assert_eq!(
+            said,
+            "limits.messages_per_second = 0 switches that limit off, and there are listeners that others can reach"
+        );
+    }
+}
+
+#[test]
+fn each_setting_says_where_it_comes_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snakk.toml");
+    fs::write(&file, "[server]\nmotd = \"hi\"\n\n[[listener]]\naddress = \"[::1]:0\"\ncourse = { echo = false }\n")
+        .unwrap();
+    let (config, all) = Config::load_explained(Some(&file), [("SNAKK_LOG__LEVEL", "debug")]).unwrap();
+    assert_eq!(config.server.motd, "hi");
+    let of = |section: &str, key: &str| {
+        let found = all.iter().find(|one| one.section == section && one.key == key);
+        found.map(|one| (one.value.clone(), one.place.clone().map(|place| place.to_string())))
+    };
+    let at = |place: &str| Some(format!("{}:{place}", file.display()));
+    assert_eq!(of("server", "motd"), Some(("\"hi\"".to_owned(), at("2:8"))));
+    assert_eq!(of("server", "name"), Some(("\"snakk\"".to_owned(), None)));
+    assert_eq!(of("log", "level"), Some(("\"debug\"".to_owned(), Some("SNAKK_LOG__LEVEL".to_owned()))));
+    assert_eq!(of("listener", "address"), Some(("\"[::1]:0\"".to_owned(), at("5:11"))));
+    assert_eq!(of("listener", "course.echo").unwrap().0, "false");
+    assert_eq!(of("listener", "course.pace"), None);
+    let keys: usize = SECTIONS.iter().map(|section| section.keys.len()).sum();
+    assert_eq!(all.len(), keys + LISTENER_KEYS.len() + 1);
+}
+
+#[test]
 fn the_example_has_every_key_with_its_default() {
     let mut lines = Config::example().lines();
     let mut config = Config::default();

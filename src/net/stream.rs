@@ -119,6 +119,15 @@ pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
 }
 
 impl Stream {
+    /// The user at the other end of a Unix socket, as the kernel says.
+    #[must_use]
+    pub fn peer_user(&self) -> Option<u32> {
+        match self {
+            Stream::Unix(stream) => stream.peer_cred().ok().map(|peer| peer.uid()),
+            _ => None,
+        }
+    }
+
     /// The two halves, each for a task of its own. The stream closes when both were dropped.
     #[must_use]
     pub fn split(self) -> (ReadHalf, WriteHalf) {

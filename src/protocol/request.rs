@@ -104,6 +104,13 @@ kinds! {
     Disconnect "disconnect" ["username" "address" "reason"] "username | address [reason]" "Ends the sessions of a user or a network (admins).",
     Level "level" ["level"] "[level=open | no_registration | no_guests | members_only | read_only]" "Closes the server for a bad day, or says how far it is closed (admins).",
     Notice "notice" ["text"] "text" "Tells everybody who is online something (admins).",
+    ServerStatus "server_status" [] "" "Says how the server is doing (admins).",
+    ServerSessions "server_sessions" ["after"] "[after=SESSION_ID]" "Lists the sessions of everybody (admins).",
+    Accounts "accounts" ["after"] "[after=NAME]" "Lists the accounts (admins).",
+    AddAccount "add_account" ["username" "password"] "username password" "Makes an account for somebody (admins).",
+    SetPassword "set_password" ["username" "password"] "username password" "Gives somebody else's account another password, and ends its sessions (admins).",
+    Reload "reload" [] "" "Has the server read its configuration and certificates again (admins).",
+    LogLevel "log_level" ["level"] "[level]" "Says what is logged, or changes it until the next start (admins).",
 }
 
 /// What a client sent: which request, the id that comes back with the answer, and the request if it could be read.
@@ -335,6 +342,25 @@ pub enum Request {
     },
     Notice {
         text: Box<str>,
+    },
+    ServerStatus,
+    ServerSessions {
+        after: Option<u64>,
+    },
+    Accounts {
+        after: Option<Box<str>>,
+    },
+    AddAccount {
+        username: Box<str>,
+        password: Secret,
+    },
+    SetPassword {
+        username: Box<str>,
+        password: Secret,
+    },
+    Reload,
+    LogLevel {
+        level: Option<Box<str>>,
     },
     /// A course dialect's login. `backlog` old messages are replayed as events, or come as a list in the answer.
     Enter {

@@ -105,6 +105,18 @@ pub enum Response {
         sessions: u64,
     },
     Level(Level),
+    ServerStatus(Box<ServerStatus>),
+    ServerSessions {
+        sessions: Vec<ServerSessionLine>,
+        more: bool,
+    },
+    Accounts {
+        accounts: Vec<AccountLine>,
+        more: bool,
+    },
+    Reloaded(Box<Reloaded>),
+    /// Of `log_level`.
+    LogLevel(Box<str>),
     /// A course dialect's login.
     Entered(Box<Entered>),
 }
@@ -346,4 +358,70 @@ pub struct SuspensionLine {
     pub until: Option<Time>,
     pub by: Arc<str>,
     pub time: Time,
+}
+
+/// How the server is doing.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct ServerStatus {
+    pub version: Box<str>,
+    pub name: Box<str>,
+    /// When it was started.
+    pub started: Time,
+    pub level: Level,
+    /// Whether everything that is asked of it would be done.
+    pub ready: bool,
+    /// What is wrong, where it is not ready.
+    pub problem: Option<Box<str>>,
+    /// Open connections, those in which nobody is logged in too.
+    pub connections: u64,
+    /// Sessions in which somebody is logged in.
+    pub sessions: u64,
+    /// Who is online: accounts.
+    pub accounts: u64,
+    /// Who is online: guests.
+    pub guests: u64,
+    pub rooms: u64,
+    /// Writes that wait for their commit.
+    pub queue: u64,
+    pub database_bytes: u64,
+    /// Of the log beside the database.
+    pub wal_bytes: u64,
+}
+
+/// A session in which somebody is logged in.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct ServerSessionLine {
+    pub session_id: u64,
+    pub username: Arc<str>,
+    pub guest: bool,
+    pub role: ServerRole,
+    /// Where it comes from: an address, `"local"` over a Unix socket, `"host"` in the server's own program.
+    pub address: Box<str>,
+    pub client: Option<Line>,
+    pub since: Time,
+    /// How many rooms it follows.
+    pub rooms: u64,
+}
+
+/// An account.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the keys are those of the wire")]
+pub struct AccountLine {
+    pub username: Arc<str>,
+    pub role: ServerRole,
+    /// When it was online last.
+    pub last_seen: Option<Time>,
+}
+
+/// What came of reading the configuration again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The keys that changed, and hold now.
+    pub changed: Vec<Box<str>>,
+    /// The keys that changed, and hold from the next start on.
+    pub restart: Vec<Box<str>>,
+    /// What is wrong, a line each. Where it is the configuration, nothing has changed.
+    pub problems: Vec<Box<str>>,
 }

@@ -1,9 +1,9 @@
 //! Accepting connections: who may come in, and what is said to who may not.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,38 +41,53 @@ pub(super) struct Guest {
     pub(super) since: tokio::time::Instant,
 }
 
+/// What a connection holds for as long as it lives.
+pub(super) enum Ticket {
+    /// It counts among those from its address.
+    Counted { _admission: Admission },
+    /// It is one of the few at the control socket.
+    Control { _permit: OwnedSemaphorePermit },
+}
+
+/// What holds for connections that come from now on.
+pub(super) struct Terms {
+    pub(super) manners: Manners,
+    pub(super) max_unauthenticated: usize,
+    pub(super) connection: Arc<connection::Options>,
+}
+
 /// Everything that it takes to serve a connection.
 pub(super) struct Door {
     pub(super) chat: Arc<Chat>,
     pub(super) limiter: Limiter,
     pub(super) connections: Arc<Connections>,
-    pub(super) manners: Manners,
-    pub(super) max_unauthenticated: usize,
-    pub(super) options: Arc<connection::Options>,
+    terms: RwLock<Arc<Terms>>,
     pub(super) tasks: TaskTracker,
     pub(super) handshake_log: Mutex<Sparse>,
     turned: Arc<Semaphore>,
 }
 
 impl Door {
-    pub(super) fn new(
-        chat: Arc<Chat>,
-        limiter: Limiter,
-        manners: Manners,
-        max_unauthenticated: usize,
-        options: connection::Options,
-    ) -> Door {
+    pub(super) fn new(chat: Arc<Chat>, limiter: Limiter, terms: Terms) -> Door {
         Door {
             chat,
             limiter,
             connections: Arc::default(),
-            manners,
-            max_unauthenticated,
-            options: Arc::new(options),
+            terms: RwLock::new(Arc::new(terms)),
             tasks: TaskTracker::new(),
             handshake_log: Mutex::default(),
             turned: Arc::new(Semaphore::new(MOST_TURNED_AWAY)),
         }
+    }
+
+    /// What holds for connections that come now.
+    pub(super) fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Something else holds for those that come from now on.
+    pub(super) fn set_terms(&self, terms: Terms) {
+        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms);
     }
 
     /// Accepts until it is told to stop. Nothing that takes its time is done here.
@@ -90,7 +105,9 @@ impl Door {
                 Peer::Local => Origin::Local,
             };
             let admission = self.limiter.admit(peer, Instant::now()).map_err(Refusal::from);
-            let welcome = admission.and_then(|admission| self.welcome(origin, Arc::clone(&dialects), Some(admission)));
+            let welcome = admission.and_then(|admission| {
+                self.welcome(origin, Arc::clone(&dialects), Some(Ticket::Counted { _admission: admission }))
+            });
             match (welcome, acceptor.clone()) {
                 (Ok(guest), None) => self.serve(stream, guest),
                 (Ok(guest), Some(acceptor)) => {
@@ -107,11 +124,12 @@ impl Door {
         &self,
         origin: Origin,
         dialects: Arc<Dialects>,
-        admission: Option<Admission>,
+        ticket: Option<Ticket>,
     ) -> Result<Guest, Refusal> {
-        let link = Arc::new(Link::new(self.chat.session(origin), dialects, self.manners, admission));
+        let terms = self.terms();
+        let link = Arc::new(Link::new(self.chat.session(origin), dialects, terms.manners, ticket));
         // Whoever lives in the same program as the server does not count as a stranger.
-        let most = if origin == Origin::Host { 0 } else { self.max_unauthenticated };
+        let most = if origin == Origin::Host { 0 } else { terms.max_unauthenticated };
         let place = self.connections.add(&link, most)?;
         Ok(Guest { link, place, since: tokio::time::Instant::now() })
     }
@@ -120,14 +138,14 @@ impl Door {
     pub(super) fn serve(&self, stream: Stream, guest: Guest) {
         let Guest { link, place, since } = guest;
         let (asker, teller) = (Asker::new(Arc::clone(&link), place, since), Teller::new(link));
-        connection::spawn(stream, asker, teller, Arc::clone(&self.options), &self.tasks);
+        connection::spawn(stream, asker, teller, Arc::clone(&self.terms().connection), &self.tasks);
     }
 
     /// Says why a connection may not come in, and closes it.
     pub(super) fn turn_away(&self, stream: Stream, acceptor: Option<Acceptor>, dialects: &Dialects, refusal: &Refusal) {
         let Ok(permit) = Arc::clone(&self.turned).try_acquire_owned() else { return };
         let (ignorant, turned) = (Ignorant::new(permit), Turned::away(dialects, refusal));
-        let (options, tasks) = (Arc::clone(&self.options), self.tasks.clone());
+        let (options, tasks) = (Arc::clone(&self.terms().connection), self.tasks.clone());
         match acceptor {
             None => connection::spawn(stream, ignorant, turned, options, &tasks),
             Some(acceptor) => drop(self.tasks.spawn(async move {

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use crate::chat::{Answered, Asking, Entries, Next, Session};
 use crate::net::connection::{Closed, Flow, Outgoing, Receiver, Then, Transmitter};
 use crate::net::framing::{Fault, Frame, Rules};
-use crate::net::limiter::Admission;
 use crate::protocol::{Code, Dialect, Dialects, Hint, Kind, Refusal};
+use crate::server::accept::Ticket;
 use crate::server::connections::Place;
 
 /// How much of the input may be no JSON.
@@ -51,7 +51,7 @@ pub(super) struct Link {
     /// The first byte has come.
     began: OnceLock<Instant>,
     manners: Manners,
-    _admission: Option<Admission>,
+    _ticket: Option<Ticket>,
 }
 
 impl Link {
@@ -59,16 +59,10 @@ impl Link {
         session: Arc<Session>,
         dialects: Arc<Dialects>,
         manners: Manners,
-        admission: Option<Admission>,
+        ticket: Option<Ticket>,
     ) -> Link {
-        let link = Link {
-            session,
-            dialects,
-            dialect: OnceLock::new(),
-            began: OnceLock::new(),
-            manners,
-            _admission: admission,
-        };
+        let link =
+            Link { session, dialects, dialect: OnceLock::new(), began: OnceLock::new(), manners, _ticket: ticket };
         if let Some(pinned) = link.dialects.pinned() {
             link.speak(|| pinned);
         }

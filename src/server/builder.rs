@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::Chat;
-use crate::config::{Config, ListenerSection};
+use crate::config::{Config, ListenerSection, ServerSection};
 use crate::model::{Clock, SystemClock};
 use crate::net::address::Address;
 use crate::net::connection;
@@ -17,6 +17,7 @@ use crate::protocol::Dialects;
 use crate::server::StartError;
 use crate::server::accept::{Door, Entrance};
 use crate::server::certificates;
+use crate::server::control::Control;
 use crate::server::data_dir;
 use crate::server::options;
 use crate::server::running::{Server, ServerParts};
@@ -44,11 +45,19 @@ pub struct Builder {
     listen: Vec<String>,
     store: Option<Arc<dyn Store>>,
     clock: Arc<dyn Clock>,
+    control_socket: Option<PathBuf>,
 }
 
 impl Builder {
     pub(super) fn new(config: Config) -> Builder {
-        Builder { config, data_dir: None, listen: Vec::new(), store: None, clock: Arc::new(SystemClock) }
+        Builder {
+            config,
+            data_dir: None,
+            listen: Vec::new(),
+            store: None,
+            clock: Arc::new(SystemClock),
+            control_socket: None,
+        }
     }
 
     /// Where the data is, instead of what the configuration says. It is made, for its owner alone, if it is not there.
@@ -76,12 +85,20 @@ impl Builder {
         self
     }
 
+    /// Opens the control socket: a Unix socket there (relative to the data directory) over which the user that the program
+    /// runs as, and root, are heard as admins. Without this there is none, whatever the configuration says;
+    /// [`Server::admin`] is the same without a socket.
+    pub fn control_socket(mut self, path: impl AsRef<Path>) -> Builder {
+        self.control_socket = Some(path.as_ref().to_owned());
+        self
+    }
+
     /// Starts the server on the runtime that this is called in, and returns once it accepts connections.
     ///
     /// # Errors
     /// [`StartError`] says why it does not start; then nothing was left behind but, at most, an empty data directory.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Builder { mut config, data_dir, listen, store, clock } = self;
+        let Builder { mut config, data_dir, listen, store, clock, control_socket } = self;
         if !listen.is_empty() {
             if config.listeners.iter().any(|listener| listener.tls.is_some()) {
                 tracing::warn!("the configuration has a listener with TLS, but those that replace it have none");
@@ -120,6 +137,15 @@ impl Builder {
                 (Arc::new(store), data_dir)
             }
         };
+        let started = clock.now();
+        let control = match control_socket.map(|path| bind_control(&config, &data_dir, path)).transpose() {
+            Ok(control) => control.flatten(),
+            Err(error) => {
+                // Best effort: why it does not start is the news.
+                let _ = store.close().await;
+                return Err(error);
+            }
+        };
         let (chat, publisher) = match Chat::open(Arc::clone(&store), clock, options::chat(&config)).await {
             Ok(opened) => opened,
             Err(error) => {
@@ -133,19 +159,30 @@ impl Builder {
         let door = Door::new(
             chat,
             Limiter::new(options::limiter(&config)),
-            options::manners(&config),
-            config.limits.max_unauthenticated,
-            connection::Options { stall_timeout: config.limits.stall_timeout, hurry: hurry.clone(), cut: cut.clone() },
+            options::terms(
+                &config,
+                &connection::Options {
+                    stall_timeout: config.limits.stall_timeout,
+                    hurry: hurry.clone(),
+                    cut: cut.clone(),
+                },
+            ),
         );
-        Ok(Server::run(ServerParts {
-            door,
-            publisher,
-            store,
-            entrances,
-            data_dir,
-            hurry,
-            cut,
-            grace: config.server.shutdown_grace,
-        }))
+        let parts = ServerParts { door, publisher, store, entrances, control, data_dir, hurry, cut, started, config };
+        Ok(Server::run(parts))
+    }
+}
+
+/// Binds the control socket. A data directory whose path is too long for any socket does not keep the server from
+/// starting; a socket that somebody has put there does.
+fn bind_control(config: &Config, data_dir: &Path, path: PathBuf) -> Result<Option<Control>, StartError> {
+    match Control::place(data_dir, &path) {
+        Ok(place) => Ok(Some(Control::bind(&place)?)),
+        Err(error) if path == ServerSection::default().control_socket => {
+            let path = data_dir.join(path);
+            tracing::warn!(path = %path.display(), %error, "no control socket; give it a shorter path: server.control_socket");
+            Ok(None)
+        }
+        Err(source) => Err(StartError::ControlSocket { path: config.server.control_socket.clone(), source }),
     }
 }

@@ -71,6 +71,11 @@ impl Connections {
         table.all.values().filter_map(Weak::upgrade).collect()
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.table().all.len()
+    }
+
     /// Those that there are.
     pub(super) fn all(&self) -> Vec<Arc<Link>> {
         self.table().all.values().filter_map(Weak::upgrade).collect()

@@ -35,6 +35,14 @@ pub enum StartError {
         #[from]
         error: BindError,
     },
+    /// There can be no control socket of that name.
+    #[error("cannot open the control socket {}: {source}; give it another path: server.control_socket", path.display())]
+    ControlSocket {
+        /// As it was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// The data directory cannot be made or used.
     #[error("cannot use the data directory {}: {source}; choose another one with server.data_dir", path.display())]
     DataDir {

@@ -27,7 +27,7 @@ impl Door {
         let Handshake { acceptor, stream, peer } = handshake;
         let shaken = acceptor.accept(stream);
         let shaken = async {
-            match self.manners.handshake_deadline(guest.since) {
+            match self.terms().manners.handshake_deadline(guest.since) {
                 Some(deadline) => timeout_at(deadline, shaken).await.unwrap_or_else(|_| Err(too_slow())),
                 None => shaken.await,
             }

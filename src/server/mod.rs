@@ -5,12 +5,15 @@ mod bridge;
 mod builder;
 mod certificates;
 mod connections;
+mod control;
 mod data_dir;
 mod database;
 mod error;
 mod handshake;
 mod offline;
 mod options;
+mod orders;
+mod reload;
 mod running;
 
 pub use crate::chat::AccountLine;
@@ -20,8 +23,11 @@ pub use crate::store::sqlite::{
 };
 pub use builder::Builder;
 pub use certificates::{CertificateErrors, ListenerCertificate, check_certificates};
+pub use control::MAX_SOCKET_PATH;
 pub use data_dir::default_data_dir;
 pub use database::Database;
 pub use error::StartError;
 pub use offline::{Missing, Offline};
+pub use orders::{LogLevelOrder, Order, ReloadOrder};
+pub use reload::Reloaded;
 pub use running::{Server, Shutdown};

@@ -1,11 +1,13 @@
 //! The configuration -> the options of the layers.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::chat;
 use crate::config::{Config, CourseHistory, CourseSection, ListenerDialect};
-use crate::net::limiter;
+use crate::net::{connection, limiter};
 use crate::protocol::{Choice, CourseOptions, HistoryForm};
+use crate::server::accept::Terms;
 use crate::server::bridge::Manners;
 use crate::store::sqlite;
 
@@ -38,14 +40,17 @@ pub(super) fn chat(config: &Config) -> chat::Options {
     }
 }
 
-pub(super) fn manners(config: &Config) -> Manners {
+/// What holds for connections; `ends` is how they are told to end.
+pub(super) fn terms(config: &Config, ends: &connection::Options) -> Terms {
     let limits = &config.limits;
-    Manners {
+    let manners = Manners {
         max_frame_bytes: unless_zero(limits.max_frame_bytes),
         max_frame_bytes_before_login: unless_zero(limits.max_frame_bytes_before_login),
         login_timeout: limits.login_timeout,
         silent_timeout: limits.silent_timeout,
-    }
+    };
+    let connection = connection::Options { stall_timeout: limits.stall_timeout, ..ends.clone() };
+    Terms { manners, max_unauthenticated: limits.max_unauthenticated, connection: Arc::new(connection) }
 }
 
 pub(super) fn limiter(config: &Config) -> limiter::Limits {

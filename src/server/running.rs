@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -12,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 use crate::chat::{Origin, Publisher};
 use crate::client::{Client, ClientError};
 use crate::config::Config;
+use crate::model::Time;
 use crate::net::listener::LocalAddress;
-use crate::protocol::{Choice, CourseOptions, Dialects};
 use crate::server::accept::{Door, Entrance};
 use crate::server::certificates::{self, Security};
-use crate::server::{Builder, CertificateErrors};
+use crate::server::control::{self, Control};
+use crate::server::orders::{self, Lookout, Orders};
+use crate::server::{Builder, CertificateErrors, options};
 use crate::store::{Store, StoreError};
 
 /// When clients may try again after the server has stopped.
@@ -29,11 +31,12 @@ const CUT: Duration = Duration::from_secs(1);
 /// A running chat server. Dropping it stops it abruptly: connections are cut, what was acknowledged is stored. Better to
 /// wait for [`Server::shutdown`].
 pub struct Server {
-    door: Arc<Door>,
+    pub(super) door: Arc<Door>,
     store: Arc<dyn Store>,
     entries: Vec<Entry>,
     data_dir: PathBuf,
-    grace: Duration,
+    config: Mutex<Config>,
+    pub(super) orders: Orders,
     stop: CancellationToken,
     hurry: CancellationToken,
     cut: CancellationToken,
@@ -63,10 +66,12 @@ pub(super) struct ServerParts {
     pub(super) publisher: Publisher,
     pub(super) store: Arc<dyn Store>,
     pub(super) entrances: Vec<Entrance>,
+    pub(super) control: Option<Control>,
     pub(super) data_dir: PathBuf,
     pub(super) hurry: CancellationToken,
     pub(super) cut: CancellationToken,
-    pub(super) grace: Duration,
+    pub(super) started: Time,
+    pub(super) config: Config,
 }
 
 impl Server {
@@ -76,7 +81,7 @@ impl Server {
     }
 
     pub(super) fn run(parts: ServerParts) -> Server {
-        let ServerParts { door, publisher, store, entrances, data_dir, hurry, cut, grace } = parts;
+        let ServerParts { door, publisher, store, entrances, control, data_dir, hurry, cut, started, config } = parts;
         let (door, stop, failed) = (Arc::new(door), CancellationToken::new(), CancellationToken::new());
         // Cancelled when the task ends, be it by a panic: without a publisher nobody hears anything any more.
         let guard = failed.clone().drop_guard();
@@ -90,7 +95,14 @@ impl Server {
             entries.push(Entry { address, security: entrance.security.clone() });
             door.tasks.spawn(Arc::clone(&door).accept(entrance, stop.clone()));
         }
-        Server { door, store, entries, data_dir, grace, stop, hurry, cut, failed, publishing: Some(publishing) }
+        if let Some(control) = control {
+            door.tasks.spawn(control.accept(Arc::clone(&door), stop.clone()));
+        }
+        let database = options::store(&config, &data_dir).file;
+        let lookout = Lookout { door: Arc::downgrade(&door), store: Arc::clone(&store), database, started };
+        let orders = orders::take(&door, lookout);
+        let (config, publishing) = (Mutex::new(config), Some(publishing));
+        Server { door, store, entries, data_dir, config, orders, stop, hurry, cut, failed, publishing }
     }
 
     /// Where it listens on TCP, in the order of the configuration, with the ports that were picked.
@@ -125,13 +137,40 @@ impl Server {
     /// # Errors
     /// Why the name may not come in.
     pub async fn connect(&self, name: &str) -> Result<Client, ClientError> {
+        self.client(Origin::Host, name).await
+    }
+
+    /// The same, as whoever runs the server: an admin who is nobody, and may do what can be done over the control socket.
+    ///
+    /// ```no_run
+    /// # async fn run(server: snakk::Server) -> Result<(), Box<dyn std::error::Error>> {
+    /// let admin = server.admin().await?;
+    /// admin.add_account("alice", "correct horse").await?;
+    /// admin.notice("The server stops in five minutes.").await?;
+    /// println!("{} sessions", admin.server_status().await?.sessions);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn admin(&self) -> Result<Client, ClientError> {
+        self.client(Origin::Control, "snakkd").await
+    }
+
+    async fn client(&self, origin: Origin, name: &str) -> Result<Client, ClientError> {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        let dialects = Arc::new(Dialects::new(Choice::Native, CourseOptions::default()));
-        match self.door.welcome(Origin::Host, Arc::clone(&dialects), None) {
+        let dialects = control::dialects();
+        match self.door.welcome(origin, Arc::clone(&dialects), None) {
             Ok(guest) => self.door.serve(ours.into(), guest),
             Err(refusal) => self.door.turn_away(ours.into(), None, &dialects, &refusal),
         }
         Client::over(theirs).username(name).connect().await
+    }
+
+    /// The settings that hold.
+    pub(super) fn config(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the server has failed of itself, which it does only where going on would break a promise: its store is
@@ -145,7 +184,7 @@ impl Server {
     /// # Errors
     /// As [`Server::shutdown_within`].
     pub async fn shutdown(self) -> Result<Shutdown, StoreError> {
-        let grace = self.grace;
+        let grace = self.config().server.shutdown_grace;
         self.shutdown_within(grace).await
     }
 

@@ -125,6 +125,11 @@ impl Places {
         self.0.insert(key, place);
     }
 
+    /// Where that key was given, if it was.
+    pub fn given(&self, key: &str) -> Option<Place> {
+        self.0.get(key).cloned()
+    }
+
     /// Where that key stands.
     pub fn of(&self, key: &str) -> Place {
         self.0.get(key).cloned().unwrap_or(Place::Program)

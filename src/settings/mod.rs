@@ -15,5 +15,5 @@ pub use choice::Choice;
 pub use document::{Reader, given, read, text_of};
 pub use error::{ConfigErrors, Place, Places, Problem};
 pub use key::{Key, plain, set, unknown_key};
-pub use setting::{Given, Rule, Setting, Wrong, nearest};
+pub use setting::{Given, Rule, Setting, Wrong, nearest, parse_duration};
 pub use text::{PATH, TIMESTAMP, is_short};

@@ -269,8 +269,8 @@ impl Setting for Duration {
     }
 }
 
-/// Digits and a unit. `None` for everything else.
-fn parse_duration(text: &str) -> Option<Duration> {
+/// Digits and a unit: `"30s"`, `"5m"`, `"12h"`. `None` for everything else.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let number: u64 = digits.parse().ok()?;
     let each = match UNITS.iter().find(|(name, _)| *name == unit) {

@@ -426,6 +426,7 @@ async fn each_request_to_the_server_is_answered_as_the_page_says() {
 fn of_server(what: &What, number: usize, other: &str) -> Value {
     let mut request = match (&*what.request, &*what.form) {
         ("logout" | "ping" | "whoami" | "sessions" | "help" | "rooms" | "suspensions", "")
+        | ("server_status" | "server_sessions" | "accounts" | "reload" | "log_level", "")
         | ("names" | "acts", "without a room") => json!({}),
         ("hello", "") => json!({"protocol": 1}),
         ("login", "") => json!({"username": format!("new-{number}")}),
@@ -441,6 +442,8 @@ fn of_server(what: &What, number: usize, other: &str) -> Value {
         ("status", "") => json!({"status": "away"}),
         ("server_role", "") => json!({"username": other, "role": "admin"}),
         ("level", "") => json!({"level": "open"}),
+        ("add_account", "") => json!({"username": format!("made-{number}"), "password": PASSWORD}),
+        ("set_password", "") => json!({"username": other, "password": PASSWORD}),
         ("notice", "") => json!({"text": "words"}),
         _ => panic!("nobody knows what to ask for {what:?}"),
     };

@@ -15,9 +15,11 @@ pub(crate) const CONFIG: u8 = 78;
 /// The exit code (those above are from sysexits.h).
 pub(crate) fn exit_code(error: &StartError) -> u8 {
     match error {
-        StartError::Config(_) | StartError::Address { .. } | StartError::Certificates(_) | StartError::NoDataDir => {
-            CONFIG
-        }
+        StartError::Config(_)
+        | StartError::Address { .. }
+        | StartError::Certificates(_)
+        | StartError::ControlSocket { .. }
+        | StartError::NoDataDir => CONFIG,
         StartError::Listen { .. } => UNAVAILABLE,
         StartError::DataDir { .. } | StartError::Database(OpenError::CannotOpen { .. }) => CANNOT_CREATE,
         StartError::Database(OpenError::Locked { .. }) => TEMPORARY,

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use snakk::model::ServerRole;
@@ -10,7 +11,7 @@ use crate::pages::{Page, Shell};
 /// A chat daemon: one program, one TOML file, one SQLite file, JSON over TCP.
 ///
 /// Without a command it runs, in the foreground, until SIGTERM or SIGINT. SIGHUP makes it read its configuration and its
-/// certificates again.
+/// certificates again. The commands from status to log-level ask the daemon that runs.
 #[derive(Debug, Parser)]
 #[command(name = "snakkd", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -32,11 +33,19 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Check the configuration and the certificates, and create nothing.
+    /// Check the configuration, the certificates and the paths, and create nothing.
     Check,
+    /// Show the settings in force, and where each comes from.
+    Config {
+        /// One JSON object for each setting.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a configuration with every key, its default and a comment, to --config or ./snakk.toml.
     Init,
-    /// Look after the accounts of a data directory, while no daemon has it open.
+    #[command(flatten)]
+    Operate(Operation),
+    /// Look after the accounts, whether the daemon runs or not.
     #[command(subcommand)]
     User(UserVerb),
     /// Write a backup, whether the daemon runs or not: one file, whole and checked, and never in the place of another.
@@ -75,6 +84,98 @@ pub(crate) enum Verb {
     },
 }
 
+/// What the daemon that runs is asked for or told, over its control socket.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Operation {
+    /// Say how the daemon is doing. The exit code is 1 where it is not ready.
+    Status {
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the rooms: kind, members, last entry, topic.
+    Rooms {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List who is connected: session, name, role, address, since when, with which program.
+    Sessions {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the sessions of a user or an address; they may come back.
+    Kick {
+        /// A name, an address, or a network as ADDRESS/BITS.
+        whom: String,
+        /// Why, for them to read.
+        #[arg(long)]
+        reason: Option<String>,
+        /// The answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep a user or an address out of the whole server.
+    Ban {
+        /// A name, an address, or a network as ADDRESS/BITS.
+        whom: String,
+        /// Why, for them to read.
+        #[arg(long)]
+        reason: Option<String>,
+        /// For how long, such as 1h or 7d; for ever, if not said.
+        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        lasting: Option<Duration>,
+        /// The answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a user or an address in again.
+    Unban {
+        /// As it was banned.
+        whom: String,
+        /// The answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List who is kept out.
+    Bans {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell everybody who is online something.
+    Notice {
+        /// What.
+        text: String,
+        /// The answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Close the server on a bad day, or say how far it is closed.
+    Level {
+        /// open, no_registration, no_guests, members_only or read_only.
+        level: Option<String>,
+        /// The answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the configuration and the certificates again, as on SIGHUP, and say what came of it.
+    Reload {
+        /// The answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Log something else until the next start or reload, or say what is logged.
+    LogLevel {
+        /// error, warn, info, debug, trace, or a filter such as info,snakk::net=trace.
+        level: Option<String>,
+        /// The answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// What is to be done about accounts.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum UserVerb {
@@ -82,11 +183,17 @@ pub(crate) enum UserVerb {
     Add {
         /// The name.
         name: String,
+        /// What came of it as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Give an account another password, which is asked for, or is the first line of standard input.
     Passwd {
         /// Whose.
         name: String,
+        /// What came of it as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Make an account an admin, or take that back.
     Role {
@@ -95,6 +202,9 @@ pub(crate) enum UserVerb {
         /// Which.
         #[arg(value_parser = role)]
         role: ServerRole,
+        /// What came of it as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// List the accounts: the name, the role, and when it was online last.
     List {
@@ -106,10 +216,13 @@ pub(crate) enum UserVerb {
     Delete {
         /// Which.
         name: String,
+        /// What came of it as JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
-const EXIT_CODES: &str = "Exit codes: 0; 1 failure; 2 usage; 69 address not available; 73 cannot create or open the data \
+const EXIT_CODES: &str = "Exit codes: 0; 1 failure; 2 usage; 69 address not available, or no daemon runs; 73 cannot create or open the data \
     directory, the database or a file; 75 another snakkd has the database open; 78 bad configuration.";
 
 /// What the manual pages have besides what is said here.
@@ -129,7 +242,7 @@ pub(crate) const PAGE: Page = Page {
         ("0", "It is done; it was stopped, and everything is on disk."),
         ("1", "It failed."),
         ("2", "The arguments make no sense."),
-        ("69", "An address is not available."),
+        ("69", "An address is not available; or no daemon runs that could be asked."),
         ("73", "The data directory, the database or a file cannot be created or opened."),
         ("75", "Another snakkd has the database open."),
         ("78", "The configuration is wrong."),
@@ -141,11 +254,16 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("~/.local/state/snakk/", "The data directory, where nobody names one."),
         ("snakk.db", "The database, in the data directory."),
+        ("control.sock", "The control socket, in the data directory; for the daemon's own user and root."),
         ("snakk.db.v1", "The database as it was in format 1, before it was brought up to date."),
         ("snakk.db.before-TIME", "The database as it was before a backup was put in its place."),
     ],
     see_also: &["snakk(1)"],
 };
+
+fn duration(text: &str) -> Result<Duration, String> {
+    snakk::config::duration(text).ok_or_else(|| "it must be a time such as 30s, 5m, 12h or 7d".to_owned())
+}
 
 fn role(text: &str) -> Result<ServerRole, String> {
     ServerRole::parse(text).ok_or_else(|| "it must be admin or user".to_owned())

@@ -9,7 +9,7 @@ use snakk::config::ConfigErrors;
 use snakk::server::{BackupError, ExportError, ImportError, OpenError, RestoreError};
 
 use crate::start::exit_code;
-pub(crate) use crate::start::{CANNOT_CREATE, CONFIG};
+pub(crate) use crate::start::{CANNOT_CREATE, CONFIG, UNAVAILABLE};
 
 /// Something failed.
 pub(crate) const FAILURE: u8 = 1;
@@ -25,6 +25,12 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(code: u8, message: impl Display) -> Failure {
         Failure { code, message: message.to_string() }
+    }
+
+    /// The same, with what it is about in front.
+    pub(crate) fn about(self, what: &str) -> Failure {
+        // Names are not always what they should be, and may be shown on a terminal.
+        Failure { message: format!("{}: {}", what.escape_debug(), self.message), ..self }
     }
 
     /// Why, on one line or several.

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder};
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{env, panic};
 
 use snakk::config::{LogFormat, LogSection, Rotation};
@@ -22,6 +23,7 @@ const MAX_WAITING_LINES: usize = 8192;
 /// The installed log. What waits is written when it is dropped.
 pub(crate) struct Logging {
     filter: reload::Handle<EnvFilter, Registry>,
+    level: Mutex<String>,
     _writer: WorkerGuard,
 }
 
@@ -29,7 +31,18 @@ impl Logging {
     /// Changes what is logged.
     pub(crate) fn set_level(&self, level: &str) -> Result<(), String> {
         let filter = filter(level).map_err(|error| error.to_string())?;
-        self.filter.reload(filter).map_err(|error| error.to_string())
+        self.filter.reload(filter).map_err(|error| error.to_string())?;
+        level.clone_into(&mut self.held());
+        Ok(())
+    }
+
+    /// What is logged.
+    pub(crate) fn level(&self) -> String {
+        self.held().clone()
+    }
+
+    fn held(&self) -> MutexGuard<'_, String> {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,7 +80,7 @@ pub(crate) fn install(log: &LogSection, data_dir: &Path) -> Result<Logging, Fail
         .map_err(|error| Failure::new(exit::FAILURE, format!("cannot install the log: {error}")))?;
     // A panic is a defect, which ends one connection or the server; it belongs where the other news are.
     panic::set_hook(Box::new(|panic| tracing::error!("defect: {panic}")));
-    Ok(Logging { filter: handle, _writer: guard })
+    Ok(Logging { filter: handle, level: Mutex::new(log.level.clone()), _writer: guard })
 }
 
 fn filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {

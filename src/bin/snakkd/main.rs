@@ -1,10 +1,12 @@
 //! `snakkd`, the chat daemon: arguments, exit codes, signals, the log, systemd. How chat works is the library's business.
 
 mod args;
+mod control;
 mod data;
 mod exit;
 mod logging;
 mod notify;
+mod operate;
 #[path = "../both/pages.rs"]
 mod pages;
 mod paths;
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
     let done = match &args.verb {
         None => run::run(&args),
         Some(Verb::Check) => verbs::check(&args),
+        Some(Verb::Config { json }) => verbs::config(&args, *json),
+        Some(Verb::Operate(operation)) => operate::run(&args, operation),
         Some(Verb::Init) => verbs::init(&args),
         Some(Verb::User(verb)) => users::run(&args, verb),
         Some(Verb::Backup { file }) => data::backup(&args, file),

@@ -5,6 +5,7 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use snakk::config::Explained;
 use snakk::server::default_data_dir;
 use snakk::{Config, StartError};
 
@@ -22,14 +23,19 @@ pub(crate) struct Found {
 
 /// Reads the configuration: the file, with the variables over it.
 pub(crate) fn load(args: &Args) -> Result<Found, Failure> {
+    load_explained(args).map(|(found, _)| found)
+}
+
+/// The same, with where each setting comes from.
+pub(crate) fn load_explained(args: &Args) -> Result<(Found, Vec<Explained>), Failure> {
     let variable = || env::var_os("SNAKK_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from);
     let named = args.config.clone().or_else(variable);
     // One that is named has to be there. Of the others a missing one is no news, but one that is there and cannot be
     // read is: it must not be passed over in silence.
     let there = |place: &Path| !matches!(place.metadata(), Err(error) if is_missing(&error));
     let file = named.or_else(|| USUAL_PLACES.into_iter().map(PathBuf::from).find(|place| there(place)));
-    let config = Config::load(file.as_deref(), env::vars_os())?;
-    Ok(Found { config, file })
+    let (config, explained) = Config::load_explained(file.as_deref(), env::vars_os())?;
+    Ok((Found { config, file }, explained))
 }
 
 fn is_missing(error: &io::Error) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use snakk::{Config, Server};
+use snakk::Server;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::args::Args;
@@ -29,7 +29,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed("start the runtime", error))?;
     let done = runtime.block_on(async {
-        let mut server = Server::builder(found.config.clone()).data_dir(&data_dir);
+        let mut server = Server::builder(found.config.clone())
+            .data_dir(&data_dir)
+            .control_socket(&found.config.server.control_socket);
         for address in &args.listen {
             server = server.listen(address);
         }
@@ -42,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 /// Says where the server is, obeys, and shuts it down.
 async fn serve(
     args: &Args,
-    mut found: Found,
+    found: Found,
     server: Server,
     logging: &Logging,
     mut orders: UnboundedReceiver<Order>,
@@ -65,12 +67,29 @@ async fn serve(
             order = orders.recv() => match order {
                 Some(Order::Reload) => {
                     notify::reloading();
-                    reload(args, &mut found.config, logging);
-                    reload_certificates(&server);
+                    reload(args, &server, logging);
                     notify::ready(listening.len());
                 }
                 // Without the thread that hears signals nobody could ever stop us.
                 Some(Order::Stop) | None => break false,
+            },
+            order = server.order() => match order {
+                snakk::server::Order::Reload(order) => {
+                    let Reloading { changed, restart, problems } = reload(args, &server, logging);
+                    order.answer(changed, restart, problems);
+                }
+                snakk::server::Order::LogLevel(order) => {
+                    let holds = match &order.level {
+                        Some(level) => logging.set_level(level).ok().map(|()| level.clone()),
+                        None => Some(logging.level()),
+                    };
+                    if let (Some(_), Some(level)) = (&order.level, &holds) {
+                        tracing::info!(level, "the log's level was changed");
+                    }
+                    order.answer(holds);
+                }
+                // A later version of the library may have others; nobody obeys those here.
+                _ => {}
             },
             () = server.failed() => break true,
         }
@@ -86,40 +105,51 @@ async fn serve(
     Ok(())
 }
 
-/// Reads the configuration again. A bad one changes nothing. The log's level is taken over at once; of everything else
-/// it is said that it waits for a restart.
-fn reload(args: &Args, running: &mut Config, logging: &Logging) {
-    let new = match paths::load(args) {
-        Ok(found) => found.config,
-        Err(failure) => {
-            for line in failure.message().lines() {
-                tracing::error!("the configuration was not reloaded: {line}");
-            }
-            return;
-        }
-    };
-    if new.log.level != running.log.level {
-        match logging.set_level(&new.log.level) {
-            Ok(()) => running.log.level.clone_from(&new.log.level),
-            Err(error) => tracing::error!("log.level was not changed: {error}"),
-        }
-    }
-    let waiting = running.differences(&new);
-    if waiting.is_empty() {
-        tracing::info!("the configuration was reloaded");
-    } else {
-        tracing::warn!("the configuration was reloaded, but {} will change only at a restart", waiting.join(", "));
-    }
+/// What came of reading everything again: keys that changed and hold, keys that wait for a restart, and what is wrong.
+#[derive(Default)]
+struct Reloading {
+    changed: Vec<String>,
+    restart: Vec<String>,
+    problems: Vec<String>,
 }
 
-/// Reads the certificates again, whatever became of the configuration: they are renewed more often than anything else
-/// changes.
-fn reload_certificates(server: &Server) {
+/// Reads the configuration again, of which a bad one changes nothing; and the certificates, whatever became of the
+/// configuration: they are renewed more often than anything else changes.
+fn reload(args: &Args, server: &Server, logging: &Logging) -> Reloading {
+    let mut done = Reloading::default();
+    let taken = paths::load(args).and_then(|found| {
+        let level = &found.config.log.level;
+        // The only one that is asked before it is known that all the others are good.
+        let before = logging.level();
+        logging.set_level(level).map_err(|error| Failure::new(exit::CONFIG, format!("log.level: {error}")))?;
+        server.reload(&found.config).map_err(|errors| {
+            let _ = logging.set_level(&before);
+            Failure::from(errors)
+        })
+    });
+    match taken {
+        Ok(reloaded) => (done.changed, done.restart) = (reloaded.changed, reloaded.restart),
+        Err(failure) => done.problems.extend(failure.message().lines().map(str::to_owned)),
+    }
+    for problem in &done.problems {
+        tracing::error!("the configuration was not reloaded: {problem}");
+    }
+    if done.problems.is_empty() {
+        let changed = done.changed.join(", ");
+        if done.restart.is_empty() {
+            tracing::info!(changed, "the configuration was reloaded");
+        } else {
+            let restart = done.restart.join(", ");
+            tracing::warn!(changed, "the configuration was reloaded, but {restart} will change only at a restart");
+        }
+    }
     if let Err(errors) = server.reload_certificates() {
         for error in errors.errors() {
             tracing::error!("a certificate was not reloaded, the old one stays: {error}");
+            done.problems.push(error.to_string());
         }
     }
+    done
 }
 
 /// A connection is an open file. The soft limit is low for the sake of programs that use select(2), which we do not.

@@ -1,13 +1,13 @@
-//! `snakkd user`: looks after the accounts of a data directory that no daemon has open.
+//! `snakkd user`: looks after the accounts, through the daemon that runs, or else in the data directory that none has open.
 
-use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Read};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use snakk::protocol::{Refusal, Secret};
 use snakk::server::{AccountLine, Missing, Offline};
 
 use crate::args::{Args, UserVerb};
+use crate::control::Control;
 use crate::exit::{self, Failure};
 use crate::{paths, verbs};
 
@@ -25,6 +25,9 @@ pub(crate) fn run(args: &Args, verb: &UserVerb) -> Result<(), Failure> {
         UserVerb::Add { .. } | UserVerb::Passwd { .. } => Some(password()?),
         UserVerb::Role { .. } | UserVerb::List { .. } | UserVerb::Delete { .. } => None,
     };
+    if let Some(control) = Control::find(args)? {
+        return over(control, verb, password);
+    }
     // An account may be the first thing that there is; the others are about what there is.
     let missing = if matches!(verb, UserVerb::Add { .. }) { Missing::Make } else { Missing::Refuse };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -38,38 +41,83 @@ pub(crate) fn run(args: &Args, verb: &UserVerb) -> Result<(), Failure> {
     })
 }
 
+/// Does it through the daemon.
+fn over(mut control: Control, verb: &UserVerb, password: Option<Secret>) -> Result<(), Failure> {
+    let password = password.map(|password| password.0).unwrap_or_default();
+    let request = match verb {
+        UserVerb::Add { name, .. } => json!({"request": "add_account", "username": name, "password": password}),
+        UserVerb::Passwd { name, .. } => json!({"request": "set_password", "username": name, "password": password}),
+        UserVerb::Role { name, role, .. } => {
+            json!({"request": "server_role", "username": name, "role": role.as_str()})
+        }
+        UserVerb::Delete { name, .. } => json!({"request": "delete_account", "username": name}),
+        UserVerb::List { json } => {
+            let accounts = control.list("accounts", "accounts", "username")?;
+            let shown = |account: &Value| {
+                let text = |key: &str| account[key].as_str().unwrap_or_default().to_owned();
+                let seen = account["last_seen"].as_str().map(str::to_owned);
+                line(&text("username"), &text("role"), seen, *json)
+            };
+            verbs::say(&accounts.iter().map(shown).collect::<String>());
+            return Ok(());
+        }
+    };
+    control.ask(&request).map_err(|failure| failure.about(named(verb)))?;
+    verbs::say(&told(verb));
+    Ok(())
+}
+
+/// Whom it is about.
+fn named(verb: &UserVerb) -> &str {
+    match verb {
+        UserVerb::Add { name, .. }
+        | UserVerb::Passwd { name, .. }
+        | UserVerb::Role { name, .. }
+        | UserVerb::Delete { name, .. } => name,
+        UserVerb::List { .. } => "the accounts",
+    }
+}
+
+/// What is said when it is done: nothing, for people.
+fn told(verb: &UserVerb) -> String {
+    let (UserVerb::Add { json, .. }
+    | UserVerb::Passwd { json, .. }
+    | UserVerb::Role { json, .. }
+    | UserVerb::Delete { json, .. }
+    | UserVerb::List { json }) = verb;
+    if *json { format!("{}\n", json!({"username": named(verb), "done": true})) } else { String::new() }
+}
+
 /// Does it, and gives what there is to say.
 async fn act(data: &Offline, verb: &UserVerb, password: Option<Secret>) -> Result<String, Failure> {
     let password = password.unwrap_or(Secret("".into()));
-    let (name, done) = match verb {
-        UserVerb::Add { name } => (name, data.add_user(name, &password).await),
-        UserVerb::Passwd { name } => (name, data.set_password(name, &password).await),
-        UserVerb::Role { name, role } => (name, data.set_role(name, *role).await),
-        UserVerb::Delete { name } => (name, data.delete_user(name).await),
+    let done = match verb {
+        UserVerb::Add { name, .. } => data.add_user(name, &password).await,
+        UserVerb::Passwd { name, .. } => data.set_password(name, &password).await,
+        UserVerb::Role { name, role, .. } => data.set_role(name, *role).await,
+        UserVerb::Delete { name, .. } => data.delete_user(name).await,
         UserVerb::List { json } => {
-            let users = data.users().await.map_err(|refusal| refused("the accounts", &refusal))?;
-            return Ok(users.iter().map(|user| line(user, *json)).collect());
+            let users = data.users().await.map_err(|refusal| refused(verb, &refusal))?;
+            let shown = |user: &AccountLine| {
+                let seen = user.seen.map(|seen| seen.to_string());
+                line(user.username.as_str(), user.role.as_str(), seen, *json)
+            };
+            return Ok(users.iter().map(shown).collect());
         }
     };
-    done.map(|()| String::new()).map_err(|refusal| refused(name, &refusal))
+    done.map(|()| told(verb)).map_err(|refusal| refused(verb, &refusal))
 }
 
-fn refused(what: &str, refusal: &Refusal) -> Failure {
-    // Names are not always what they should be, and may be shown on a terminal.
-    Failure::new(exit::FAILURE, format!("{}: {}", what.escape_debug(), refusal.code.sentence()))
+fn refused(verb: &UserVerb, refusal: &Refusal) -> Failure {
+    Failure::new(exit::FAILURE, refusal.code.sentence()).about(named(verb))
 }
 
-fn line(user: &AccountLine, json: bool) -> String {
-    let (name, role) = (user.username.as_str(), user.role.as_str());
-    let seen = user.seen.map(|seen| seen.to_string());
-    let mut line = String::new();
-    // Writing to a string does not fail.
-    let _ = if json {
-        writeln!(line, "{}", json!({"username": name, "role": role, "last_seen": seen}))
+fn line(name: &str, role: &str, seen: Option<String>, json: bool) -> String {
+    if json {
+        format!("{}\n", json!({"username": name, "role": role, "last_seen": seen}))
     } else {
-        writeln!(line, "{name} {role} {}", seen.as_deref().unwrap_or("never"))
-    };
-    line
+        format!("{name} {role} {}\n", seen.as_deref().unwrap_or("never"))
+    }
 }
 
 /// Asks for the password twice without showing it, or takes the first line of standard input where nobody sits there.

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
-use snakk::server::check_certificates;
+use rustix::fs::Access;
+use serde_json::{Value, json};
+use snakk::server::{MAX_SOCKET_PATH, check_certificates};
 use snakk::{Config, StartError};
 
 use crate::args::{Args, PAGE};
@@ -36,7 +38,83 @@ pub(crate) fn check(args: &Args) -> Result<(), Failure> {
         args.listen.iter().for_each(|address| text += &format!("listener {address}\n"));
     }
     text += &format!("data in {}\n", data_dir.display());
+    notes.extend(check_paths(&found.config, &data_dir)?);
     notes.iter().for_each(|note| text += &format!("note: {note}\n"));
+    say(&text);
+    Ok(())
+}
+
+/// Looks at the paths. What can never be is an error; what may be different for the user that the daemon runs as is a note.
+fn check_paths(config: &Config, data_dir: &Path) -> Result<Vec<String>, Failure> {
+    let mut notes = Vec::new();
+    let mut folders = vec![("server.data_dir", data_dir.to_owned())];
+    folders.extend(config.log.directory_in(data_dir).map(|directory| ("log.directory", directory)));
+    for (key, folder) in folders {
+        // What is not there yet is made in the nearest folder that is.
+        let Some(nearest) = folder.ancestors().find(|folder| folder.symlink_metadata().is_ok()) else { continue };
+        let Ok(there) = nearest.metadata() else {
+            let what = format!("{key} is {}, but {} leads nowhere", folder.display(), nearest.display());
+            return Err(Failure::new(exit::CANNOT_CREATE, what));
+        };
+        if !there.is_dir() {
+            let what = format!("{key} is {}, but {} is not a folder", folder.display(), nearest.display());
+            return Err(Failure::new(exit::CANNOT_CREATE, what));
+        }
+        let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+        if rustix::fs::access(nearest, access).is_err() {
+            notes.push(format!("{key} is {}: this user may not write in {}", folder.display(), nearest.display()));
+        }
+    }
+    let socket = data_dir.join(&config.server.control_socket);
+    if socket.as_os_str().len() > MAX_SOCKET_PATH {
+        notes.push(format!(
+            "{} has more than {MAX_SOCKET_PATH} bytes, too many for a socket; give server.control_socket a shorter path",
+            socket.display()
+        ));
+    }
+    Ok(notes)
+}
+
+/// `snakkd config`: the settings in force, as a file that could be read again, or as lines of JSON.
+pub(crate) fn config(args: &Args, json: bool) -> Result<(), Failure> {
+    let (found, mut settings) = paths::load_explained(args)?;
+    let data_dir = paths::data_dir(args, &found.config)?;
+    if !args.listen.is_empty() {
+        settings.retain(|setting| setting.section != "listener");
+    }
+    let mut text = String::new();
+    let mut open = (String::new(), None);
+    let mut add = |section: &str, index: Option<usize>, key: &str, value: &str, from: &str| {
+        if json {
+            let value: Value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            let name = match index {
+                Some(index) => format!("{section}.{index}.{key}"),
+                None => format!("{section}.{key}"),
+            };
+            text += &format!("{}\n", json!({"key": name, "value": value, "from": from}));
+            return;
+        }
+        if open != (section.to_owned(), index) {
+            let head = if index.is_some() { format!("[[{section}]]") } else { format!("[{section}]") };
+            text += &format!("{}{head}\n", if text.is_empty() { "" } else { "\n" });
+            open = (section.to_owned(), index);
+        }
+        text += &format!("{:<40} # {from}\n", format!("{key} = {value}"));
+    };
+    for setting in settings {
+        let (section, key) = (&*setting.section, &*setting.key);
+        let from = setting.place.map_or_else(|| "default".to_owned(), |place| place.to_string());
+        match key {
+            "data_dir" if args.data_dir.is_some() => {
+                add(section, None, key, &format!("{:?}", data_dir.display().to_string()), "--data-dir");
+            }
+            "data_dir" => add(section, None, key, &format!("{:?}", data_dir.display().to_string()), &from),
+            _ => add(section, setting.index, key, &setting.value, &from),
+        }
+    }
+    for (index, address) in args.listen.iter().enumerate() {
+        add("listener", Some(index), "address", &format!("{address:?}"), "--listen");
+    }
     say(&text);
     Ok(())
 }

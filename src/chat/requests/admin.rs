@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::chat::Chat;
 use crate::chat::online::Person;
-use crate::chat::requests::{bad_text, line, moderate, suspend, username};
+use crate::chat::requests::{bad_text, line, moderate, operator, suspend, username};
 use crate::chat::secret;
 use crate::chat::session::{Farewell, Origin, Session, unavailable};
 use crate::model::{Level, ServerRole, Text, Username};
@@ -32,7 +32,7 @@ pub(super) async fn administer(session: &Arc<Session>, person: &Arc<Person>, req
         Request::Unsuspend { whom } => suspend::unsuspend(chat, person, &whom).await,
         Request::Suspensions => Ok(suspend::list(chat)),
         Request::Disconnect { whom, reason } => suspend::disconnect(session, person, &whom, reason).await,
-        _ => Err(Code::Internal.into()),
+        request => operator::operate(chat, person, request).await,
     }
 }
 
@@ -121,7 +121,7 @@ async fn set_level(chat: &Chat, person: &Person, level: Level) -> Answer {
 
 /// Tells everybody who is online something.
 async fn notice(chat: &Chat, person: &Person, text: Box<str>) -> Answer {
-    let text = Text::parse(text, chat.options.limits.most_text()).map_err(|error| bad_text(error).about("text"))?;
+    let text = Text::parse(text, chat.options().limits.most_text()).map_err(|error| bad_text(error).about("text"))?;
     let said: String = text.as_str().chars().take(MOST_REMEMBERED).collect();
     chat.change(Change::Act(chat.act(person, "notice", None, "", &said))).await?;
     for session in chat.online.everybody().iter().flat_map(|person| person.open_sessions()) {

@@ -20,7 +20,7 @@ const APPROACHES: Rate = Rate { tokens: 1, period: Duration::from_secs(5), burst
 /// # Errors
 /// `rate_limited`
 pub(super) fn approach(chat: &Chat, person: &Person) -> Result<(), Refusal> {
-    if chat.options.limits.messages_per_second == 0 {
+    if chat.options().limits.messages_per_second == 0 {
         return Ok(());
     }
     person.floods().approaches.take(APPROACHES, Instant::now()).map_err(Refusal::rate_limited)
@@ -31,7 +31,7 @@ pub(super) fn approach(chat: &Chat, person: &Person) -> Result<(), Refusal> {
 /// # Errors
 /// `bad_name`; `forbidden` for a conversation with oneself.
 pub(super) fn known(chat: &Chat, person: &Person, peer: &str) -> Result<Option<Arc<Room>>, Refusal> {
-    let name = Username::parse(peer, chat.options.names).map_err(|_| Refusal::from(Code::BadName).about("room"))?;
+    let name = Username::parse(peer, chat.options().names).map_err(|_| Refusal::from(Code::BadName).about("room"))?;
     if name == person.user.name {
         return Err(Code::Forbidden.into());
     }
@@ -58,7 +58,7 @@ pub(super) async fn begin(
     sayable: Result<(), Refusal>,
 ) -> Result<Arc<Room>, Refusal> {
     let chat = &session.chat;
-    let name = Username::parse(room.peer().unwrap_or_default(), chat.options.names)
+    let name = Username::parse(room.peer().unwrap_or_default(), chat.options().names)
         .map_err(|_| Refusal::from(Code::BadName).about("room"))?;
     chat.standing.open_below(Level::MembersOnly, person)?;
     let peer = find_user(chat, &name).await?.ok_or(Code::NoSuchUser)?;

@@ -6,6 +6,7 @@ pub(super) mod direct;
 mod history;
 mod moderate;
 mod notice;
+mod operator;
 pub(super) mod rooms;
 mod search;
 mod settings;
@@ -92,7 +93,14 @@ fn rule(kind: Kind) -> Rule {
         | Kind::Suspensions
         | Kind::Disconnect
         | Kind::Level
-        | Kind::Notice => (true, true, Other),
+        | Kind::Notice
+        | Kind::ServerStatus
+        | Kind::ServerSessions
+        | Kind::Accounts
+        | Kind::AddAccount
+        | Kind::SetPassword
+        | Kind::Reload
+        | Kind::LogLevel => (true, true, Other),
     };
     Rule { login, settled, cost }
 }
@@ -105,6 +113,9 @@ pub(super) fn handle(session: &Arc<Session>, ask: Ask) -> Asking {
     // Who is not logged in is told so before anything else.
     if rule.login && person.is_none() && !speaks_for_itself(session, &tag, &request) {
         return done(session, tag, Err(Code::NotLoggedIn.into()));
+    }
+    if operator::is_operator(session) && !operator::may_ask(tag.kind) {
+        return done(session, tag, Err(Code::Forbidden.into()));
     }
     let request = match request {
         Ok(request) => request,
@@ -180,6 +191,13 @@ fn at_once(session: &Arc<Session>, person: Option<Arc<Person>>, tag: Tag, reques
 
 /// Requests that act as if everything that was asked before were done.
 async fn in_order(session: &Arc<Session>, person: Option<Arc<Person>>, request: Request) -> Answer {
+    let request = match &person {
+        Some(person) if operator::is_operator(session) => match operator::obey(session, person, request).await {
+            Ok(answer) => return answer,
+            Err(request) => request,
+        },
+        _ => request,
+    };
     match (request, person) {
         (Request::Login { username, credential }, _) => account::login(session, &username, credential).await,
         (Request::Register { username, password, invite }, _) => {
@@ -268,7 +286,7 @@ fn seen_room(chat: &Chat, person: &Person, room: &RoomName) -> Result<Arc<Room>,
 
 /// A user's name, as somebody wrote it.
 fn username(chat: &Chat, name: &str) -> Result<Username, Refusal> {
-    Username::parse(name, chat.options.names).map_err(|_| Refusal::from(Code::BadName).about("username"))
+    Username::parse(name, chat.options().names).map_err(|_| Refusal::from(Code::BadName).about("username"))
 }
 
 /// What a text that may not be said is called.

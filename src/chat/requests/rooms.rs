@@ -61,7 +61,7 @@ pub(super) async fn create(
     topic: &str,
 ) -> Answer {
     let (chat, user) = (&session.chat, &person.user);
-    let may_create = chat.options.creation == Creation::Users || person.role() == ServerRole::Admin;
+    let may_create = chat.options().creation == Creation::Users || person.role() == ServerRole::Admin;
     // What only its members know needs an owner who lets them in.
     if !may_create || user.is_guest() && kind != RoomKind::Public {
         return Err(Code::Forbidden.into());
@@ -69,7 +69,7 @@ pub(super) async fn create(
     chat.standing.open_below(Level::MembersOnly, person)?;
     let topic = Line::parse(topic).map_err(|error| bad_text(error).about("topic"))?;
     let Some(_claim) = chat.rooms.claim(name) else { return Err(Code::RoomExists.into()) };
-    let limits = &chat.options.limits;
+    let limits = &chat.options().limits;
     let owns = |room: &Arc<Room>| room.ledger().state.is_owned_by(user.id);
     if limits.rooms_per_user > 0
         && chat.rooms.behind("").iter().filter(|room| owns(room)).count() >= limits.rooms_per_user as usize

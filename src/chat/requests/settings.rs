@@ -46,7 +46,7 @@ pub(super) async fn settings(
             change.name = None;
         } else {
             // Rooms that the configuration names are found by that name.
-            if chat.options.default_rooms.contains(&old) {
+            if chat.options().default_rooms.contains(&old) {
                 return Err(Refusal::from(Code::Forbidden).about("name"));
             }
             claim = Some(chat.rooms.claim(&new).ok_or_else(|| Refusal::from(Code::RoomExists).about("name"))?);
@@ -93,7 +93,7 @@ pub(super) async fn delete(session: &Arc<Session>, person: &Arc<Person>, name: &
     let room = seen_room(chat, person, name)?;
     room.ledger().state.may_rule(person.asks(chat.clock.now()))?;
     // They would be there again after the next start, and course clients need theirs.
-    if chat.options.default_rooms.contains(&room.name()) {
+    if chat.options().default_rooms.contains(&room.name()) {
         return Err(Code::Forbidden.into());
     }
     let act = chat.act(person, "delete_room", Some(&room), room.name().as_str(), "");

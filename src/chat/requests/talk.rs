@@ -123,7 +123,7 @@ pub(super) fn post(session: &Arc<Session>, person: Arc<Person>, tag: Tag, draft:
         let session = Arc::clone(session);
         return Asking::Later(Box::pin(async move {
             // What cannot be said begins nothing.
-            let sayable = draft.what.first_words(session.chat.options.limits.most_text());
+            let sayable = draft.what.first_words(session.chat.options().limits.most_text());
             let asking = match direct::begin(&session, &person, &draft.room, sayable).await {
                 Ok(room) => post_to(&session, person, tag, Ok(room), draft),
                 Err(refusal) => refused(&session, &person, tag, refusal),
@@ -162,7 +162,7 @@ fn post_to(
         Ok(room) => room,
         Err(refusal) => return refused(session, &person, tag, refusal),
     };
-    let body = match what.body(chat.options.limits.most_text()) {
+    let body = match what.body(chat.options().limits.most_text()) {
         Ok(body) => body,
         Err(refusal) => {
             let Some((target, key)) = target else { return refused(session, &person, tag, refusal) };

@@ -12,8 +12,8 @@ mod word;
 
 pub use account::{NewToken, OwnSession, TokenLine};
 pub(super) use account::{Sessions, Tokens};
-pub(super) use admin::{Disconnected, Invitations, LevelIs, Suspensions};
-pub use admin::{InvitationLine, NewInvite, SuspensionLine};
+pub use admin::{AccountLine, InvitationLine, NewInvite, Reloaded, ServerSessionLine, ServerStatus, SuspensionLine};
+pub(super) use admin::{AccountList, Disconnected, Invitations, LevelIs, LogLevelIs, ServerSessions, Suspensions};
 pub use json::Json;
 pub(super) use json::{Answer, seq, some_time, time};
 pub use moderate::{ActLine, ActsPage, BanLine, Bans};

@@ -5,8 +5,8 @@ use crate::protocol::json::Object;
 use crate::protocol::native::entries::{line, write_message};
 use crate::protocol::native::{VERSION, milliseconds, status, write_refusal};
 use crate::protocol::response::{
-    ActLine, BanLine, Found, Hello, Hit, InvitationLine, Joined, LoggedIn, Membership, NameLine, Page, Resumed, RoomIs,
-    RoomLine, SessionLine, SuspensionLine, TokenLine,
+    AccountLine, ActLine, BanLine, Found, Hello, Hit, InvitationLine, Joined, LoggedIn, Membership, NameLine, Page,
+    Reloaded, Resumed, RoomIs, RoomLine, ServerSessionLine, ServerStatus, SessionLine, SuspensionLine, TokenLine,
 };
 use crate::protocol::{Kind, Response};
 
@@ -102,6 +102,22 @@ pub(super) fn write_response(object: &mut Object<'_>, kind: Kind, response: &Res
         Response::Suspensions(suspensions) => object.objects("suspensions", suspensions, write_suspension),
         Response::Disconnected { sessions } => object.int("sessions", *sessions),
         Response::Level(level) => object.str("level", level.as_str()),
+        Response::ServerStatus(status) => write_server_status(object, status),
+        Response::ServerSessions { sessions, more } => {
+            object.objects("sessions", sessions, write_server_session);
+            object.bool("more", *more);
+        }
+        Response::Accounts { accounts, more } => {
+            object.objects("accounts", accounts, write_account);
+            object.bool("more", *more);
+        }
+        Response::Reloaded(reloaded) => {
+            let Reloaded { changed, restart, problems } = &**reloaded;
+            object.strs("changed", changed);
+            object.strs("restart", restart);
+            object.strs("problems", problems);
+        }
+        Response::LogLevel(level) => object.str("level", level),
         Response::Done => {}
         // The answer to a request that only course dialects have.
         Response::Entered(entered) => object.str("username", &entered.username),
@@ -285,4 +301,41 @@ fn write_suspension(suspension: &SuspensionLine, object: &mut Object<'_>) {
     object.maybe_time("until", *until);
     object.str("by", by);
     object.time("time", *time);
+}
+
+fn write_server_status(object: &mut Object<'_>, status: &ServerStatus) {
+    let ServerStatus { version, name, started, level, ready, problem, .. } = status;
+    object.str("version", version);
+    object.str("name", name);
+    object.time("started", *started);
+    object.str("level", level.as_str());
+    object.bool("ready", *ready);
+    object.maybe_str("problem", problem.as_deref());
+    object.int("connections", status.connections);
+    object.int("sessions", status.sessions);
+    object.int("accounts", status.accounts);
+    object.int("guests", status.guests);
+    object.int("rooms", status.rooms);
+    object.int("queue", status.queue);
+    object.int("database_bytes", status.database_bytes);
+    object.int("wal_bytes", status.wal_bytes);
+}
+
+fn write_server_session(session: &ServerSessionLine, object: &mut Object<'_>) {
+    let ServerSessionLine { session_id, username, guest, role, address, client, since, rooms } = session;
+    object.int("session_id", *session_id);
+    object.str("username", username);
+    object.bool("guest", *guest);
+    object.str("role", role.as_str());
+    object.str("address", address);
+    object.maybe_str("client", line(client.as_ref()));
+    object.time("since", *since);
+    object.int("rooms", *rooms);
+}
+
+fn write_account(account: &AccountLine, object: &mut Object<'_>) {
+    let AccountLine { username, role, last_seen } = account;
+    object.str("username", username);
+    object.str("role", role.as_str());
+    object.maybe_time("last_seen", *last_seen);
 }

@@ -119,6 +119,17 @@ fn request(kind: Kind, keys: &Keys<'_, '_>, ignored: &mut Vec<Box<str>>) -> Resu
         Kind::Disconnect => admin::disconnect(keys),
         Kind::Level => admin::level(keys),
         Kind::Notice => Ok(Request::Notice { text: keys.needed_text("text")? }),
+        Kind::ServerStatus => Ok(Request::ServerStatus),
+        Kind::ServerSessions => Ok(Request::ServerSessions { after: keys.number("after")? }),
+        Kind::Accounts => admin::accounts(keys),
+        Kind::AddAccount => {
+            admin::credentials(keys).map(|(username, password)| Request::AddAccount { username, password })
+        }
+        Kind::SetPassword => {
+            admin::credentials(keys).map(|(username, password)| Request::SetPassword { username, password })
+        }
+        Kind::Reload => Ok(Request::Reload),
+        Kind::LogLevel => Ok(Request::LogLevel { level: keys.remark("level")? }),
         // No word stands for these.
         Kind::Enter | Kind::Unknown => Err(Code::UnknownRequest.into()),
     }

@@ -68,6 +68,13 @@ pub(crate) fn whole() -> Vec<Value> {
         json!({"request": "disconnect", "address": "192.0.2.0/24", "reason": "because"}),
         json!({"request": "level", "level": "open"}),
         json!({"request": "notice", "text": "words"}),
+        json!({"request": "server_status"}),
+        json!({"request": "server_sessions", "after": 1}),
+        json!({"request": "accounts", "after": "ada"}),
+        json!({"request": "add_account", "username": "newly", "password": "correct horse"}),
+        json!({"request": "set_password", "username": "newly", "password": "correct horses"}),
+        json!({"request": "reload"}),
+        json!({"request": "log_level", "level": "info"}),
         // Last, for it ends the others.
         json!({"request": "logout"}),
     ]

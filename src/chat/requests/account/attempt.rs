@@ -24,7 +24,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn take(session: &'a Session, name: &'a Username) -> Result<Attempt<'a>, Refusal> {
         let (chat, origin) = (&session.chat, session.counted());
         if let Some(origin) = origin {
-            let most = chat.options.limits.password_attempts;
+            let most = chat.options().limits.password_attempts;
             chat.attempts.take(name.folded(), origin, most, Instant::now()).map_err(Refusal::rate_limited)?;
         }
         Ok(Attempt { chat, name, origin })

@@ -22,7 +22,8 @@ pub(in crate::chat::requests) fn hello(session: &Session, protocol: Option<i64>,
     if let Some(client) = line(client, "client")? {
         session.set_client(client);
     }
-    let (options, limits, level) = (&chat.options, &chat.options.limits, chat.standing.level());
+    let options = chat.options();
+    let (limits, level) = (&options.limits, chat.standing.level());
     Ok(Response::Hello(Box::new(Hello {
         server: concat!("snakkd/", env!("CARGO_PKG_VERSION")).into(),
         name: options.name.clone(),

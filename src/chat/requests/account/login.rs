@@ -104,21 +104,21 @@ pub(super) fn newcomer(session: &Session, username: &str) -> Result<Username, Re
     }
     // Before anything that costs work.
     admits_address(session)?;
-    Username::parse(username, session.chat.options.names).map_err(|_| Refusal::from(Code::BadName).about("username"))
+    Username::parse(username, session.chat.options().names).map_err(|_| Refusal::from(Code::BadName).about("username"))
 }
 
 /// Whether the address that a session comes from may come in.
 fn admits_address(session: &Session) -> Result<(), Refusal> {
     match session.origin {
         Origin::Address(address) => session.chat.standing.admits_address(address, session.chat.clock.now()),
-        Origin::Local | Origin::Host => Ok(()),
+        Origin::Local | Origin::Host | Origin::Control => Ok(()),
     }
 }
 
 /// Whether a guest, or a new account, may come in under a name now.
 fn admits_guest(session: &Session, skeleton: &str, look: &str) -> Result<(), Refusal> {
     let chat = &session.chat;
-    if session.origin != Origin::Host && (!chat.options.guests || chat.standing.level() >= Level::NoGuests) {
+    if session.origin != Origin::Host && (!chat.options().guests || chat.standing.level() >= Level::NoGuests) {
         return Err(Code::Forbidden.into());
     }
     let now = chat.clock.now();
@@ -217,7 +217,7 @@ async fn as_account(session: &Arc<Session>, account: Account, proof: Proof) -> R
     let memberships = chat.store.memberships(account.id, blocked).await.map_err(|error| unavailable(&error))?;
     let user = User { id: account.id, name: account.name.clone(), role: account.role };
     let skeleton = user.name.skeleton();
-    let person = chat.online.enter(user, skeleton, session, chat.options.limits.max_sessions_per_user)?;
+    let person = chat.online.enter(user, skeleton, session, chat.options().limits.max_sessions_per_user)?;
     // Whoever takes back what proves it, or the role, does so first and looks for sessions then.
     let now = match proved(chat, &account, &proof).await {
         Ok(Some(now)) => now,

@@ -29,7 +29,7 @@ pub(in crate::chat::requests) async fn register(
     let claim = claim(chat, &name).await?;
     let password = Passwords::check(password, &name)?;
     if let Some(origin) = session.counted() {
-        let per_hour = chat.options.limits.registrations_per_hour;
+        let per_hour = chat.options().limits.registrations_per_hour;
         chat.registrations.take(origin, Rate::per_hour(per_hour), Instant::now()).map_err(Refusal::rate_limited)?;
     }
     let password_hash = chat.passwords.hash(password).await?;
@@ -55,7 +55,7 @@ async fn may_register(session: &Session, name: &Username, invite: Option<Secret>
     if chat.standing.level() >= Level::NoRegistration {
         return Err(Code::RegistrationClosed.into());
     }
-    match chat.options.registration {
+    match chat.options().registration {
         Registration::Closed => Err(Code::RegistrationClosed.into()),
         Registration::Open => Ok(None),
         Registration::Invite => {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::model::{Level, ServerRole};
 use crate::protocol::native::decode::account::Action;
-use crate::protocol::native::decode::keys::{Keys, room_name};
-use crate::protocol::{InvitationAction, Refusal, Request, Whom};
+use crate::protocol::native::decode::keys::{Keys, after, room_name};
+use crate::protocol::{InvitationAction, Refusal, Request, Secret, Whom};
 
 /// The most accounts that can be made with one invitation.
 const MAX_COUNT: u32 = 10_000;
@@ -50,6 +50,15 @@ pub(super) fn disconnect(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
 
 pub(super) fn level(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
     Ok(Request::Level { level: keys.choice("level", Level::parse)? })
+}
+
+pub(super) fn accounts(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
+    Ok(Request::Accounts { after: keys.text("after")?.map(after).transpose()? })
+}
+
+/// An account's name, and the password that it is to have.
+pub(super) fn credentials(keys: &Keys<'_, '_>) -> Result<(Box<str>, Secret), Refusal> {
+    Ok((keys.username()?, keys.needed_secret("password")?))
 }
 
 /// A user or a network, exactly one of them.

@@ -7,8 +7,8 @@ use crate::model::{
 };
 use crate::protocol::course::tests::{named, said};
 use crate::protocol::response::{
-    ActLine, BanLine, Found, Hit, InvitationLine, NameLine, Page, RoomIs, RoomLine, SessionLine, SuspensionLine,
-    TokenLine,
+    AccountLine, ActLine, BanLine, Found, Hit, InvitationLine, NameLine, Page, Reloaded, RoomIs, RoomLine,
+    ServerSessionLine, ServerStatus, SessionLine, SuspensionLine, TokenLine,
 };
 use crate::protocol::{Kind, Response, Tag};
 
@@ -178,6 +178,42 @@ pub(in crate::protocol) fn whole() -> Vec<(Kind, Response, &'static str)> {
         (Kind::Suspensions, Response::Suspensions(suspensions()), SUSPENSIONS),
         (Kind::Disconnect, Response::Disconnected { sessions: 2 }, r#""sessions":2"#),
         (Kind::Level, Response::Level(Level::NoGuests), r#""level":"no_guests""#),
+        (Kind::ServerStatus, Response::ServerStatus(Box::new(server_status())), SERVER_STATUS),
+        (
+            Kind::ServerSessions,
+            Response::ServerSessions {
+                sessions: vec![ServerSessionLine {
+                    session_id: 9,
+                    username: "Bob".into(),
+                    guest: true,
+                    role: ServerRole::User,
+                    address: "192.0.2.1".into(),
+                    client: Some(line("x/1")),
+                    since: NOON,
+                    rooms: 2,
+                }],
+                more: true,
+            },
+            r#""sessions":[{"session_id":9,"username":"Bob","guest":true,"role":"user","address":"192.0.2.1","client":"x/1","since":"2026-01-31T12:00:00.000Z","rooms":2}],"more":true"#,
+        ),
+        (
+            Kind::Accounts,
+            Response::Accounts {
+                accounts: vec![AccountLine { username: "Bob".into(), role: ServerRole::Admin, last_seen: Some(NOON) }],
+                more: false,
+            },
+            r#""accounts":[{"username":"Bob","role":"admin","last_seen":"2026-01-31T12:00:00.000Z"}],"more":false"#,
+        ),
+        (
+            Kind::Reload,
+            Response::Reloaded(Box::new(Reloaded {
+                changed: vec!["server.motd".into()],
+                restart: vec!["storage.file".into()],
+                problems: vec!["a \"b\"".into()],
+            })),
+            r#""changed":["server.motd"],"restart":["storage.file"],"problems":["a \"b\""]"#,
+        ),
+        (Kind::LogLevel, Response::LogLevel("info,snakk=debug".into()), r#""level":"info,snakk=debug""#),
     ];
     for kind in [
         Kind::DeleteAccount,
@@ -190,6 +226,8 @@ pub(in crate::protocol) fn whole() -> Vec<(Kind, Response, &'static str)> {
         Kind::Suspend,
         Kind::Unsuspend,
         Kind::Notice,
+        Kind::AddAccount,
+        Kind::SetPassword,
     ] {
         all.push((kind, Response::Done, ""));
     }
@@ -265,6 +303,27 @@ const SUSPENSIONS: &str = concat!(
     r#""suspensions":[{"username":"Eve","reason":"spam","until":"2026-01-31T18:00:00.500Z","by":"Bob","time":"2026-01-31T12:00:00.000Z"},"#,
     r#"{"address":"192.0.2.0/24","by":"Bob","time":"2026-01-31T12:00:00.000Z"}]"#
 );
+
+fn server_status() -> ServerStatus {
+    ServerStatus {
+        version: "0.1.0".into(),
+        name: "our \"place\"".into(),
+        started: NOON,
+        level: Level::ReadOnly,
+        ready: false,
+        problem: Some("the disk is full".into()),
+        connections: 1,
+        sessions: 2,
+        accounts: 3,
+        guests: 4,
+        rooms: 5,
+        queue: 6,
+        database_bytes: 7,
+        wal_bytes: 8,
+    }
+}
+
+const SERVER_STATUS: &str = r#""version":"0.1.0","name":"our \"place\"","started":"2026-01-31T12:00:00.000Z","level":"read_only","ready":false,"problem":"the disk is full","connections":1,"sessions":2,"accounts":3,"guests":4,"rooms":5,"queue":6,"database_bytes":7,"wal_bytes":8"#;
 
 fn text(kind: Kind, response: Response) -> String {
     answered(&Tag::new(kind), Ok(response)).0

@@ -67,6 +67,13 @@ const WHOLE: &[&str] = &[
     r#"{"request":"disconnect","address":"192.0.2.1","reason":"r"}"#,
     r#"{"request":"level","level":"no_guests"}"#,
     r#"{"request":"notice","text":"t"}"#,
+    r#"{"request":"server_status"}"#,
+    r#"{"request":"server_sessions","after":1}"#,
+    r#"{"request":"accounts","after":"a"}"#,
+    r#"{"request":"add_account","username":"a","password":"p"}"#,
+    r#"{"request":"set_password","username":"a","password":"p"}"#,
+    r#"{"request":"reload"}"#,
+    r#"{"request":"log_level","level":"info"}"#,
 ];
 
 /// What stands where it should not.
@@ -85,7 +92,8 @@ fn expected(kind: &str, key: &str, value: &str) -> Option<Code> {
         (_, "since" | "backlog" | "reply_to" | "target" | "before" | "around" | "seq" | "close") => value == "0",
         ("room", "slow_mode_s" | "retention_days" | "retention_entries") => value == "0",
         (_, "token_id" | "invitation_id") => value == "0",
-        ("history" | "search", "after") => value == "0",
+        ("history" | "search" | "server_sessions", "after") => value == "0",
+        ("log_level", "level") => is_string,
         ("join", "epoch") => value == "\"\"",
         (_, "room" | "name" | "after") if is_string => return Some(Code::BadName),
         (_, "username" | "password" | "token" | "invite" | "old" | "new" | "address" | "from") => is_string,

@@ -254,6 +254,21 @@ fn admins_name_a_user_or_a_network() {
         ),
         (r#"{"request":"level"}"#, Request::Level { level: None }),
         (r#"{"request":"notice","text":""}"#, Request::Notice { text: "".into() }),
+        (r#"{"request":"server_status"}"#, Request::ServerStatus),
+        (r#"{"request":"server_sessions","after":7}"#, Request::ServerSessions { after: Some(7) }),
+        (r#"{"request":"accounts"}"#, Request::Accounts { after: None }),
+        (r#"{"request":"accounts","after":"Bob"}"#, Request::Accounts { after: Some("Bob".into()) }),
+        (
+            r#"{"request":"add_account","username":"Eve","password":"p"}"#,
+            Request::AddAccount { username: "Eve".into(), password: Secret("p".into()) },
+        ),
+        (
+            r#"{"request":"set_password","username":"Eve","password":"p"}"#,
+            Request::SetPassword { username: "Eve".into(), password: Secret("p".into()) },
+        ),
+        (r#"{"request":"reload"}"#, Request::Reload),
+        (r#"{"request":"log_level","level":"debug"}"#, Request::LogLevel { level: Some("debug".into()) }),
+        (r#"{"request":"log_level"}"#, Request::LogLevel { level: None }),
     ] {
         assert_eq!(good(object), request);
     }

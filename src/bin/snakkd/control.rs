@@ -1,0 +1,133 @@
+//! The way to the daemon that runs: its control socket, over which the native protocol is spoken, one request at a time.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::args::Args;
+use crate::exit::{self, Failure};
+use crate::paths;
+
+/// How long the daemon may take for an answer. Reading certificates again, or hashing a password behind others, takes a while.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest line that is read: answers are at most about 256 KiB.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// An open control socket.
+pub(crate) struct Control {
+    input: BufReader<UnixStream>,
+    path: PathBuf,
+}
+
+impl Control {
+    /// Connects to the daemon that runs on the configured data directory; nothing where none does.
+    ///
+    /// # Errors
+    /// The configuration is wrong, or the daemon belongs to somebody else.
+    pub(crate) fn find(args: &Args) -> Result<Option<Control>, Failure> {
+        let config = paths::load(args)?.config;
+        let path = paths::data_dir(args, &config)?.join(&config.server.control_socket);
+        match UnixStream::connect(&path) {
+            Ok(stream) => {
+                let ready = stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
+                ready.map_err(|error| failed(&path, &error))?;
+                Ok(Some(Control { input: BufReader::new(stream), path }))
+            }
+            // Nothing there, or what a dead daemon has left; and a path that is too long for any socket.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound
+                        | ErrorKind::NotADirectory
+                        | ErrorKind::ConnectionRefused
+                        | ErrorKind::InvalidInput
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Failure::new(
+                exit::UNAVAILABLE,
+                format!("cannot use {}: {error}; only the user that snakkd runs as, and root, may", path.display()),
+            )),
+            Err(error) => Err(failed(&path, &error)),
+        }
+    }
+
+    /// The same, where a daemon has to run.
+    ///
+    /// # Errors
+    /// None does.
+    pub(crate) fn open(args: &Args) -> Result<Control, Failure> {
+        let data_dir = || paths::data_dir(args, &paths::load(args)?.config);
+        Control::find(args)?.map_or_else(
+            || {
+                let what =
+                    format!("no snakkd runs on {}; another one may run elsewhere: --data-dir", data_dir()?.display());
+                Err(Failure::new(exit::UNAVAILABLE, what))
+            },
+            Ok,
+        )
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// The daemon refuses, with what it says; or it is gone.
+    pub(crate) fn ask(&mut self, request: &Value) -> Result<Value, Failure> {
+        let line = format!("{request}\n");
+        self.input.get_mut().write_all(line.as_bytes()).map_err(|error| failed(&self.path, &error))?;
+        loop {
+            let mut line = String::new();
+            let read = self.input.by_ref().take(MOST_BYTES).read_line(&mut line);
+            if read.map_err(|error| failed(&self.path, &error))? == 0 {
+                return Err(Failure::new(exit::FAILURE, "snakkd has ended before it answered"));
+            }
+            let answer: Value = serde_json::from_str(&line).map_err(|error| failed(&self.path, &error.into()))?;
+            // Events are not what was asked for.
+            if answer.get("response").is_none() {
+                continue;
+            }
+            return match answer["error"].as_str() {
+                None => Ok(answer),
+                Some(error) => Err(Failure::new(exit::FAILURE, explained(error, &answer))),
+            };
+        }
+    }
+
+    /// Asks for a list, which may come in pages, and gives all its lines.
+    pub(crate) fn list(&mut self, request: &str, key: &str, name: &str) -> Result<Vec<Value>, Failure> {
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let mut ask = json!({ "request": request });
+            if let Some(last) = all.last() {
+                ask["after"] = last[name].clone();
+            }
+            let mut page = self.ask(&ask)?;
+            let lines = page[key].as_array_mut().map(std::mem::take).unwrap_or_default();
+            let is_last = page["more"] != true || lines.is_empty();
+            all.extend(lines);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+/// What the daemon says, with the key that it says it about.
+fn explained(error: &str, answer: &Value) -> String {
+    match answer["field"].as_str() {
+        Some(field) => format!("{error} ({field})"),
+        None => error.to_owned(),
+    }
+}
+
+fn failed(path: &std::path::Path, error: &io::Error) -> Failure {
+    let why = match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("no answer within {PATIENCE:?}"),
+        _ => error.to_string(),
+    };
+    Failure::new(exit::UNAVAILABLE, format!("cannot talk to snakkd at {}: {why}", path.display()))
+}

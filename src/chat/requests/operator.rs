@@ -1,0 +1,171 @@
+//! The server from outside the chat: how it is doing, who is connected, its accounts, its configuration and its log. And
+//! the operator, who comes in over the control socket: an admin who is nobody, and only does what is said here.
+
+use std::sync::Arc;
+
+use crate::chat::Chat;
+use crate::chat::online::Person;
+use crate::chat::orders::Order;
+use crate::chat::requests::{Fitting, MOST_LINES, admin, username};
+use crate::chat::session::{Origin, Session, unavailable};
+use crate::model::ServerRole;
+use crate::protocol::response::{AccountLine, LoggedIn, ServerSessionLine};
+use crate::protocol::{Answer, Code, Kind, Refusal, Request, Response, Secret};
+use crate::store::{Account, Change};
+
+/// Whether the operator may ask that: nobody talks over the control socket, or has rooms there.
+pub(super) fn may_ask(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Hello
+            | Kind::Help
+            | Kind::Ping
+            | Kind::Login
+            | Kind::Whoami
+            | Kind::Rooms
+            | Kind::Names
+            | Kind::Bans
+            | Kind::Acts
+            | Kind::Invitation
+            | Kind::ServerRole
+            | Kind::DeleteAccount
+            | Kind::Suspend
+            | Kind::Unsuspend
+            | Kind::Suspensions
+            | Kind::Disconnect
+            | Kind::Level
+            | Kind::Notice
+            | Kind::ServerStatus
+            | Kind::ServerSessions
+            | Kind::Accounts
+            | Kind::AddAccount
+            | Kind::SetPassword
+            | Kind::Reload
+            | Kind::LogLevel
+            | Kind::Unknown
+    )
+}
+
+/// What the operator asks otherwise than admins do; gives the rest back.
+pub(super) async fn obey(session: &Session, person: &Person, request: Request) -> Result<Answer, Request> {
+    let chat = &*session.chat;
+    let done = |done: Result<(), Refusal>| done.map(|()| Response::Done);
+    Ok(match request {
+        // For clients that always log in. Under whatever name: it was known who this is when it came.
+        Request::Login { .. } => Ok(Response::LoggedIn(Box::new(LoggedIn {
+            username: person.user.name.shared(),
+            guest: false,
+            token: None,
+            role: ServerRole::Admin,
+            rooms: Vec::new(),
+            more: false,
+            blocked: Vec::new(),
+        }))),
+        // It may do so to admins too: somebody has to be able to.
+        Request::ServerRole { username, role } => done(chat.set_account_role(&username, role).await),
+        Request::SetPassword { username, password } => done(chat.set_account_password(&username, &password).await),
+        Request::DeleteAccount { username: Some(username), .. } => done(chat.delete_account(&username).await),
+        Request::DeleteAccount { .. } => Err(Code::Forbidden.into()),
+        request => return Err(request),
+    })
+}
+
+/// Does what only admins may do about the server as a whole.
+pub(super) async fn operate(chat: &Chat, person: &Person, request: Request) -> Answer {
+    match request {
+        Request::ServerStatus => {
+            chat.orders.give(Order::Status).await.map(|status| Response::ServerStatus(Box::new(status)))
+        }
+        Request::ServerSessions { after } => Ok(sessions(chat, after.unwrap_or_default())),
+        Request::Accounts { after } => accounts(chat, after.as_deref()).await,
+        Request::AddAccount { username, password } => {
+            chat.add_account(&username, &password).await?;
+            note(chat, person, "add_account", &username, "").await
+        }
+        Request::SetPassword { username, password } => set_password(chat, person, &username, &password).await,
+        Request::Reload => {
+            let reloaded = chat.orders.give(Order::Reload).await?;
+            note(chat, person, "reload", "", "").await?;
+            Ok(Response::Reloaded(Box::new(reloaded)))
+        }
+        Request::LogLevel { level } => {
+            let change = level.clone();
+            let holds = chat.orders.give(|done| Order::LogLevel(level, done)).await?;
+            let holds = holds.ok_or_else(|| Refusal::bad_request("level"))?;
+            if change.is_some() {
+                note(chat, person, "log_level", "", &holds).await?;
+            }
+            Ok(Response::LogLevel(holds))
+        }
+        _ => Err(Code::Internal.into()),
+    }
+}
+
+/// Remembers what was done.
+async fn note(chat: &Chat, person: &Person, act: &str, target: &str, detail: &str) -> Answer {
+    chat.change(Change::Act(chat.act(person, act, None, target, detail))).await?;
+    Ok(Response::Done)
+}
+
+/// All sessions in which somebody is logged in, by their numbers.
+fn sessions(chat: &Chat, after: u64) -> Response {
+    let everybody = chat.online.everybody();
+    let mut found: Vec<(Arc<Session>, &Arc<Person>)> = everybody
+        .iter()
+        .flat_map(|person| person.open_sessions().into_iter().map(move |session| (session, person)))
+        .filter(|(session, _)| session.id > after)
+        .collect();
+    found.sort_by_key(|(session, _)| session.id);
+    let mut more = found.len() > MOST_LINES;
+    let mut lines = Fitting::default();
+    let mut sessions = Vec::new();
+    for (session, person) in &found {
+        let line = line(session, person);
+        if !lines.take(line.client.as_ref().map_or(0, |client| client.as_str().len())) {
+            more = true;
+            break;
+        }
+        sessions.push(line);
+    }
+    Response::ServerSessions { sessions, more }
+}
+
+fn line(session: &Session, person: &Person) -> ServerSessionLine {
+    let inner = session.inner();
+    ServerSessionLine {
+        session_id: session.id,
+        username: person.user.name.shared(),
+        guest: person.user.is_guest(),
+        role: person.role(),
+        address: session.origin.to_string().into(),
+        client: inner.client.clone(),
+        since: inner.since,
+        rooms: inner.follows.len() as u64,
+    }
+}
+
+/// A page of the accounts, by their names.
+async fn accounts(chat: &Chat, after: Option<&str>) -> Answer {
+    let after = after.map(crate::model::name::fold).unwrap_or_default();
+    let mut page = chat.store.accounts(&after, MOST_LINES + 1).await.map_err(|error| unavailable(&error))?;
+    let more = page.len() > MOST_LINES;
+    page.truncate(MOST_LINES);
+    let line =
+        |account: Account| AccountLine { username: account.name.shared(), role: account.role, last_seen: account.seen };
+    Ok(Response::Accounts { accounts: page.into_iter().map(line).collect(), more })
+}
+
+/// Gives somebody else's account another password; another admin's role has to be taken first.
+async fn set_password(chat: &Chat, person: &Person, whom: &str, password: &Secret) -> Answer {
+    let account = admin::account(chat, &username(chat, whom)?).await?;
+    if account.role == ServerRole::Admin {
+        return Err(Code::Forbidden.into());
+    }
+    chat.set_account_password(whom, password).await?;
+    note(chat, person, "set_password", account.name.as_str(), "").await
+}
+
+/// Whether a session is the operator's.
+pub(super) fn is_operator(session: &Session) -> bool {
+    session.origin == Origin::Control
+}
