@@ -99,7 +99,8 @@ impl Builder {
     /// [`StartError`] says why it does not start; then nothing was left behind but, at most, an empty data directory.
     pub async fn start(self) -> Result<Server, StartError> {
         let Builder { mut config, data_dir, listen, store, clock, control_socket } = self;
-        if !listen.is_empty() {
+        let own_listeners = !listen.is_empty();
+        if own_listeners {
             if config.listeners.iter().any(|listener| listener.tls.is_some()) {
                 tracing::warn!("the configuration has a listener with TLS, but those that replace it have none");
             }
@@ -168,7 +169,19 @@ impl Builder {
                 },
             ),
         );
-        let parts = ServerParts { door, publisher, store, entrances, control, data_dir, hurry, cut, started, config };
+        let parts = ServerParts {
+            door,
+            publisher,
+            store,
+            entrances,
+            control,
+            data_dir,
+            hurry,
+            cut,
+            started,
+            config,
+            own_listeners,
+        };
         Ok(Server::run(parts))
     }
 }

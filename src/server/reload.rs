@@ -27,10 +27,15 @@ impl Server {
     /// What is wrong with the settings; then nothing has changed.
     pub fn reload(&self, new: &Config) -> Result<Reloaded, ConfigErrors> {
         new.check()?;
+        let mut new = new.clone();
+        if self.own_listeners {
+            // Those of the configuration were replaced at the start, and would be again.
+            new.listeners.clone_from(&self.config().listeners);
+        }
         let mut running = self.config();
         let before = running.clone();
-        take_over(&mut running, new);
-        let (changed, restart) = (before.differences(&running), running.differences(new));
+        take_over(&mut running, &new);
+        let (changed, restart) = (before.differences(&running), running.differences(&new));
         self.door.chat.set_options(options::chat(&running));
         self.door.set_terms(options::terms(&running, &self.door.terms().connection));
         self.door.limiter.set_limits(options::limiter(&running));

@@ -36,6 +36,8 @@ pub struct Server {
     entries: Vec<Entry>,
     data_dir: PathBuf,
     config: Mutex<Config>,
+    /// The listeners are not those of the configuration.
+    pub(super) own_listeners: bool,
     pub(super) orders: Orders,
     stop: CancellationToken,
     hurry: CancellationToken,
@@ -72,6 +74,7 @@ pub(super) struct ServerParts {
     pub(super) cut: CancellationToken,
     pub(super) started: Time,
     pub(super) config: Config,
+    pub(super) own_listeners: bool,
 }
 
 impl Server {
@@ -81,7 +84,19 @@ impl Server {
     }
 
     pub(super) fn run(parts: ServerParts) -> Server {
-        let ServerParts { door, publisher, store, entrances, control, data_dir, hurry, cut, started, config } = parts;
+        let ServerParts {
+            door,
+            publisher,
+            store,
+            entrances,
+            control,
+            data_dir,
+            hurry,
+            cut,
+            started,
+            config,
+            own_listeners,
+        } = parts;
         let (door, stop, failed) = (Arc::new(door), CancellationToken::new(), CancellationToken::new());
         // Cancelled when the task ends, be it by a panic: without a publisher nobody hears anything any more.
         let guard = failed.clone().drop_guard();
@@ -102,7 +117,7 @@ impl Server {
         let lookout = Lookout { door: Arc::downgrade(&door), store: Arc::clone(&store), database, started };
         let orders = orders::take(&door, lookout);
         let (config, publishing) = (Mutex::new(config), Some(publishing));
-        Server { door, store, entries, data_dir, config, orders, stop, hurry, cut, failed, publishing }
+        Server { door, store, entries, data_dir, config, own_listeners, orders, stop, hurry, cut, failed, publishing }
     }
 
     /// Where it listens on TCP, in the order of the configuration, with the ports that were picked.

@@ -8,6 +8,7 @@ mod backup;
 mod client_scripts;
 mod client_settings;
 mod client_trust;
+mod control;
 mod course;
 mod cursor;
 mod deletion;

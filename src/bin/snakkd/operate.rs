@@ -91,8 +91,7 @@ pub(crate) fn run(args: &Args, operation: &Operation) -> Result<(), Failure> {
         Operation::Reload { json } => {
             let answer = control.ask(&json!({"request": "reload"}))?;
             verbs::say(&if *json { line(&answer) } else { shown_reload(&answer) });
-            let problems: Vec<String> =
-                answer["problems"].as_array().into_iter().flatten().map(|problem| word(problem)).collect();
+            let problems: Vec<String> = answer["problems"].as_array().into_iter().flatten().map(word).collect();
             if problems.is_empty() { Ok(()) } else { Err(Failure::new(exit::FAILURE, problems.join("\n"))) }
         }
     }
@@ -175,7 +174,7 @@ fn shown_status(status: &Value) -> String {
 
 fn shown_reload(answer: &Value) -> String {
     let list = |key: &str| {
-        let keys: Vec<String> = answer[key].as_array().into_iter().flatten().map(|key| word(key)).collect();
+        let keys: Vec<String> = answer[key].as_array().into_iter().flatten().map(word).collect();
         keys.join(", ")
     };
     let (changed, restart) = (list("changed"), list("restart"));

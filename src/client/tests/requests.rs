@@ -64,6 +64,19 @@ fn answer_to(request: &Value) -> Value {
             "by": "bob", "time": TIME}]}),
         "disconnect" => json!({"sessions": 2}),
         "level" => json!({"level": "read_only"}),
+        "server_status" => json!({"version": "9", "name": "n", "started": TIME, "level": "open", "ready": false,
+            "problem": "full", "sessions": 2, "later": 1}),
+        "server_sessions" => {
+            let behind = request["after"].as_u64();
+            json!({"sessions": [{"session_id": behind.map_or(7, |after| after + 1), "username": "ann", "guest": false,
+                "role": "user", "address": "local", "since": TIME, "rooms": 1}], "more": behind.is_none()})
+        }
+        "accounts" => {
+            let name = if request.get("after").is_some() { "bob" } else { "ann" };
+            json!({"accounts": [{"username": name, "role": "user"}], "more": name == "ann"})
+        }
+        "reload" => json!({"changed": [], "restart": ["storage.file"], "problems": []}),
+        "log_level" => json!({"level": "info"}),
         _ => json!({}),
     }
 }
@@ -178,6 +191,15 @@ async fn each_request_has_a_method_and_its_answer_a_type() {
     assert!(me.level().await.unwrap() == Level::ReadOnly);
     me.set_level(Level::Open).await.unwrap();
     me.notice("tea").await.unwrap();
+    let status = me.server_status().await.unwrap();
+    assert_eq!((status.sessions, status.problem.as_deref(), status.ready), (2, Some("full"), false));
+    assert_eq!(me.server_sessions().await.unwrap().len(), 2);
+    assert_eq!(me.accounts().await.unwrap()[1].username, "bob");
+    me.add_account("eve", "password").await.unwrap();
+    me.set_password_of("eve", "passwords").await.unwrap();
+    assert_eq!(me.reload().await.unwrap().restart, ["storage.file"]);
+    assert_eq!(me.log_level().await.unwrap(), "info");
+    me.set_log_level("debug").await.unwrap();
     me.delete_account_of("ann").await.unwrap();
     me.delete_account("password").await.unwrap();
     assert!(me.logged_in().is_none());
