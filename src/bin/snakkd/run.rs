@@ -55,11 +55,12 @@ async fn serve(
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         configuration = file,
-        data = %server.data_dir().display(),
-        listening = listening.join(", "),
+        path = %server.data_dir().display(),
+        listener = listening.join(", "),
         "snakkd is running"
     );
     found.config.remarks().iter().for_each(|remark| tracing::warn!("{remark}"));
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
     let died = loop {
         tokio::select! {
             order = orders.recv() => match order {
@@ -69,9 +70,11 @@ async fn serve(
                     reload_certificates(&server);
                     notify::ready(listening.len());
                 }
+                Some(Order::ReopenLog) => logging.reopen(),
                 // Without the thread that hears signals nobody could ever stop us.
                 Some(Order::Stop) | None => break false,
             },
+            _ = minute.tick() => logging.sum_up(),
             () = server.failed() => break true,
         }
     };
@@ -101,7 +104,7 @@ fn reload(args: &Args, running: &mut Config, logging: &Logging) {
     if new.log.level != running.log.level {
         match logging.set_level(&new.log.level) {
             Ok(()) => running.log.level.clone_from(&new.log.level),
-            Err(error) => tracing::error!("log.level was not changed: {error}"),
+            Err(error) => tracing::error!(error, "log.level was not changed"),
         }
     }
     let waiting = running.differences(&new);
@@ -117,7 +120,7 @@ fn reload(args: &Args, running: &mut Config, logging: &Logging) {
 fn reload_certificates(server: &Server) {
     if let Err(errors) = server.reload_certificates() {
         for error in errors.errors() {
-            tracing::error!("a certificate was not reloaded, the old one stays: {error}");
+            tracing::error!(%error, "a certificate was not reloaded, the old one stays");
         }
     }
 }
@@ -130,6 +133,6 @@ fn raise_open_files() {
     }
     // It may be forbidden (in a sandbox), and then the old limit has to do.
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        tracing::warn!("cannot raise the limit of open files above {current:?}: {error}");
+        tracing::warn!(current, %error, "cannot raise the limit of open files");
     }
 }
