@@ -96,7 +96,7 @@ fn reload(args: &Args, running: &mut Config, logging: &Logging) {
         Ok(found) => found.config,
         Err(failure) => {
             for line in failure.message().lines() {
-                tracing::error!("the configuration was not reloaded: {line}");
+                tracing::error!(error = line, "the configuration was not reloaded");
             }
             return;
         }

@@ -180,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_line_says_to_be_left_out_is_counted_with_it() {
+    fn a_line_that_stands_for_others_counts_as_many() {
         let now = Instant::now();
         let mut limiter = Limiter::new();
         flood(&mut limiter, 1, &line("no"), now, 10);
         limiter.judge(1, &line("no").with(SUPPRESSED, 90), now);
-        assert_eq!(limiter.sum_up(now)[0].message, "91 more like this: no");
+        assert_eq!(limiter.sum_up(now)[0].message, "90 more like this: no");
     }
 
     #[test]

@@ -45,10 +45,10 @@ impl Line {
         self
     }
 
-    /// How many events it stands for: itself, and what it says to have been left out before it.
+    /// How many events it stands for: as many as it says to have been left out, or itself.
     pub(super) fn weight(&self) -> u64 {
         let suppressed = self.fields.iter().find(|(name, _)| *name == SUPPRESSED);
-        1 + suppressed.and_then(|(_, value)| value.as_u64()).unwrap_or(0)
+        suppressed.and_then(|(_, value)| value.as_u64()).unwrap_or(1)
     }
 
     fn put(&mut self, field: &Field, value: impl fmt::Display) {
