@@ -664,7 +664,7 @@ async fn a_renewed_certificate_is_taken_over_and_a_broken_one_is_not() {
     let second = place.authority.fingerprint();
     assert!(comes_in(second, "early").await.is_err(), "it is not read before somebody says so");
     daemon.signal(Signal::HUP);
-    line_with(&mut daemon, &format!("the certificate was read listener=\"127.0.0.1:0\" fingerprint={second}")).await;
+    line_with(&mut daemon, &format!("the certificate was read listener=127.0.0.1:0 fingerprint={second}")).await;
     let new = comes_in(second, "new").await.unwrap();
     match comes_in(first, "late").await {
         Err(ClientError::Untrusted { why, fingerprint, .. }) => {

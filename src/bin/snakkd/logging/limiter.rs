@@ -26,7 +26,7 @@ const NEWS: Pace = Pace { burst: 10, pause: Duration::from_secs(5) };
 const DETAILS: Pace = Pace { burst: 100, pause: Duration::from_millis(100) };
 /// What the program itself says: it follows from what its operator does, who wants to see all of it.
 const PROGRAM: &str = "snakkd";
-/// The same of its panics, which may follow from what anybody does.
+/// Except for the part of it that reports panics, for those may follow from what anybody does.
 const PANICS: &str = "snakkd::logging";
 
 /// What is to be done with a line.
