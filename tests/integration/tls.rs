@@ -677,7 +677,7 @@ async fn a_renewed_certificate_is_taken_over_and_a_broken_one_is_not() {
     let certificate = fs::read_to_string(place.authority.path("snakk.crt")).unwrap();
     place.authority.write(&certificate, &key);
     daemon.signal(Signal::HUP);
-    let said = "a certificate was not reloaded, the old one stays: ";
+    let said = "a certificate was not reloaded, the old one stays";
     let line = line_with(&mut daemon, said).await;
     assert!(line.contains("ERROR") && line.contains("is not that of the first certificate in"), "{line}");
     place.authority.write(&certificate[..300], &key);
