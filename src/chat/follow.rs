@@ -277,7 +277,7 @@ impl Session {
                 if matches!(error, StoreError::Closed) {
                     self.finish_curtly();
                 } else {
-                    tracing::warn!(room = %room.name(), seq = %after, reason = %error, "cannot read the log for a session that lags");
+                    tracing::warn!(room = %room.name(), seq = %after, %error, "cannot read the log for a session that lags");
                     // Answers do not wait for that.
                     let _ = tokio::time::timeout(READ_AGAIN, self.wake.notified()).await;
                 }

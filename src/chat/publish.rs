@@ -80,7 +80,7 @@ impl Publisher {
                 Some(at) => *at,
                 None => {
                     let Some(room) = self.chat.rooms.by_id(room) else {
-                        tracing::error!(room = room.0, "an entry was committed for a room that is not known");
+                        tracing::error!(room_id = room.0, "an entry was committed for a room that is not known");
                         continue;
                     };
                     self.places.insert(room.id, parts.len());

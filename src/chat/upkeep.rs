@@ -54,7 +54,7 @@ pub(super) async fn run(chat: Arc<Chat>) {
             if matches!(error, StoreError::Closed) {
                 return std::future::pending().await;
             }
-            tracing::warn!(reason = %error, "what is to be erased could not be erased; it is tried again");
+            tracing::warn!(%error, "what is to be erased could not be erased; it is tried again");
             ages = None;
         }
         // Nobody minds if it is looked once more than needed.

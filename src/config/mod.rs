@@ -206,11 +206,12 @@ impl Config {
                 wrong(&format!("listener.{index}.address"), &what);
             }
         }
-        if self.log.format == LogFormat::Journald {
-            wrong(
-                "log.format",
-                "log.format is \"journald\", which this version does not have yet, it must be \"text\" or \"json\"",
+        if self.log.format == LogFormat::Journald && !self.log.directory.as_os_str().is_empty() {
+            let what = format!(
+                "log.directory is {:?}, but log.format is \"journald\", which needs no files; it must be \"\"",
+                self.log.directory.display().to_string()
             );
+            wrong("log.directory", &what);
         }
         if !self.metrics.address.is_empty() {
             wrong("metrics.address", "metrics.address is given, but this version has no metrics yet, it must be \"\"");

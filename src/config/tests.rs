@@ -256,8 +256,8 @@ fn each_problem_is_told_with_its_place() {
             "3:1: listener.address \"127.0.0.1:9998\" is there twice, it must be another one",
         ),
         (
-            "[log]\nformat = \"journald\"",
-            "2:10: log.format is \"journald\", which this version does not have yet, it must be \"text\" or \"json\"",
+            "[log]\nformat = \"journald\"\ndirectory = \"log\"",
+            "3:13: log.directory is \"log\", but log.format is \"journald\", which needs no files; it must be \"\"",
         ),
         (
             "[metrics]\naddress = \"127.0.0.1:9190\"",
@@ -288,7 +288,7 @@ fn each_problem_is_told_with_its_place() {
 
 #[test]
 fn all_problems_are_told_at_once_and_in_order() {
-    let text = "[storage]\nreaders = 0\n[log]\nformat = \"journald\"\nkeep = -1\n[x]\n";
+    let text = "[storage]\nreaders = 0\n[log]\nformat = \"journal\"\nkeep = -1\n[x]\n";
     let errors = parse(text).unwrap_err();
     let places: Vec<String> = errors.problems().iter().map(|problem| problem.place().to_string()).collect();
     assert_eq!(places, ["snakk.toml:2:11", "snakk.toml:4:10", "snakk.toml:5:8", "snakk.toml:6:2"]);
@@ -411,12 +411,14 @@ fn variables_override_and_are_named_when_wrong() {
 fn a_contradiction_names_where_the_value_came_from() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("snakk.toml");
-    fs::write(&file, "[log]\nformat = \"text\"\n").unwrap();
-    let errors = Config::load(Some(&file), [("SNAKK_LOG__FORMAT", "journald")]).unwrap_err();
-    assert!(errors.to_string().starts_with("SNAKK_LOG__FORMAT: log.format is \"journald\""), "{errors}");
+    fs::write(&file, "[log]\nformat = \"journald\"\n").unwrap();
+    let errors = Config::load(Some(&file), [("SNAKK_LOG__DIRECTORY", "log")]).unwrap_err();
+    assert!(errors.to_string().starts_with("SNAKK_LOG__DIRECTORY: log.directory is \"log\""), "{errors}");
     let mut config = Config::default();
     config.log.format = LogFormat::Journald;
-    assert!(config.check().unwrap_err().to_string().starts_with("configuration: log.format"));
+    assert!(config.check().is_ok());
+    config.log.directory = "log".into();
+    assert!(config.check().unwrap_err().to_string().starts_with("configuration: log.directory"));
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub(super) fn open(listeners: &[ListenerSection]) -> Result<Vec<Option<Security>
     collect(listeners.iter().map(|listener| {
         let Some(files) = files_of(listener) else { return Ok(None) };
         let certificate = Certificate::read(&files, SystemTime::now())?;
-        report(&listener.address, &certificate);
+        report(&listener.address, certificate.fingerprint(), certificate.warnings());
         let acceptor = Acceptor::new(certificate)
             .map_err(|error| CertificateError::Unusable { path: files.certificate.clone(), why: error.to_string() })?;
         Ok(Some(Security { acceptor, listener: listener.address.clone(), files }))
@@ -82,8 +82,10 @@ pub(super) fn open(listeners: &[ListenerSection]) -> Result<Vec<Option<Security>
 pub(super) fn reload<'a>(secured: impl Iterator<Item = &'a Security>) -> Result<(), CertificateErrors> {
     collect(secured.map(|Security { acceptor, listener, files }| {
         let certificate = Certificate::read(files, SystemTime::now())?;
-        report(listener, &certificate);
+        let (fingerprint, warnings) = (certificate.fingerprint(), certificate.warnings().to_vec());
         acceptor.replace(certificate);
+        // Not before: whoever has read that connects.
+        report(listener, fingerprint, &warnings);
         Ok(())
     }))
     .map(drop)
@@ -107,7 +109,7 @@ fn collect<T>(results: impl Iterator<Item = Result<T, CertificateError>>) -> Res
     if errors.is_empty() { Ok(good) } else { Err(CertificateErrors(errors)) }
 }
 
-fn report(listener: &str, certificate: &Certificate) {
-    tracing::info!(listener, fingerprint = %certificate.fingerprint(), "the certificate was read");
-    certificate.warnings().iter().for_each(|warning| tracing::warn!(listener, "{warning}"));
+fn report(listener: &str, fingerprint: Fingerprint, warnings: &[String]) {
+    tracing::info!(listener, %fingerprint, "the certificate was read");
+    warnings.iter().for_each(|warning| tracing::warn!(listener, "{warning}"));
 }

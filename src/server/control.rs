@@ -67,7 +67,7 @@ impl Control {
             };
             let user = stream.peer_user();
             if user.is_none_or(|user| user != owner && user != 0) {
-                tracing::warn!(user, "somebody else was refused at the control socket");
+                tracing::warn!(uid = user, "somebody else was refused at the control socket");
                 door.turn_away(stream, None, &dialects, &Code::Forbidden.into());
                 continue;
             }

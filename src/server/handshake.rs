@@ -6,13 +6,15 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::net::{Acceptor, Peer, Stream};
 use crate::server::accept::{Door, Guest};
 
 /// How many failed handshakes are logged in a second.
 const MOST_LOGGED: u32 = 10;
+/// A second.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A connection that does not speak TLS yet.
 pub(super) struct Handshake {
@@ -40,23 +42,33 @@ impl Door {
         };
         match outcome {
             Ok(stream) => self.serve(stream, guest),
-            Err(error) => self.log_failure(peer, &error),
+            Err(error) => {
+                // Its place is free again, whatever there is to say yet.
+                drop(guest);
+                self.log_failure(peer, &error).await;
+            }
         }
     }
 
     /// Whoever only looks whether there is somebody is no news. The rest is, for whoever wonders why a client does not get
-    /// in; but not so often that it could fill a disk.
-    fn log_failure(&self, peer: Peer, error: &io::Error) {
+    /// in; but not so often that it could fill a disk. The first one in a second that is left out waits for its end, and
+    /// says how many they were.
+    async fn log_failure(&self, peer: Peer, error: &io::Error) {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
         if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | TimedOut | UnexpectedEof) {
-            tracing::debug!(%peer, reason = %error, "no TLS handshake");
+            tracing::debug!(%peer, %error, "no TLS handshake");
             return;
         }
-        let allowed = self.handshake_log.lock().unwrap_or_else(PoisonError::into_inner).next(Instant::now());
-        match allowed {
-            Some(0) => tracing::info!(%peer, reason = %error, "no TLS handshake"),
-            Some(more) => tracing::info!(%peer, reason = %error, more, "no TLS handshake; more were not logged"),
-            None => {}
+        let sparse = || self.handshake_log.lock().unwrap_or_else(PoisonError::into_inner);
+        let verdict = sparse().next(Instant::now());
+        match verdict {
+            Verdict::Log => tracing::info!(%peer, %error, "no TLS handshake"),
+            Verdict::Count => {}
+            Verdict::CountUntil(end) => {
+                self.terms().connection.hurry.run_until_cancelled(sleep_until(end)).await;
+                let suppressed = sparse().take();
+                tracing::info!(suppressed, "more TLS handshakes failed");
+            }
         }
     }
 }
@@ -73,18 +85,35 @@ pub(super) struct Sparse {
     left_out: u64,
 }
 
+/// What becomes of a line.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    /// It is logged.
+    Log,
+    /// It is counted, and somebody will say so.
+    Count,
+    /// It is counted, and whoever asked says then how many were.
+    CountUntil(Instant),
+}
+
 impl Sparse {
-    /// Whether another line is logged, and how many were left out before it.
-    fn next(&mut self, now: Instant) -> Option<u64> {
-        if self.second.is_none_or(|begun| now.saturating_duration_since(begun) >= Duration::from_secs(1)) {
-            (self.second, self.logged) = (Some(now), 0);
+    /// Whether another line is logged.
+    fn next(&mut self, now: Instant) -> Verdict {
+        let begun = self.second.filter(|begun| now.saturating_duration_since(*begun) < SECOND).unwrap_or(now);
+        if self.second.replace(begun) != Some(begun) {
+            self.logged = 0;
         }
-        if self.logged >= MOST_LOGGED {
-            self.left_out += 1;
-            return None;
+        if self.logged < MOST_LOGGED {
+            self.logged += 1;
+            return Verdict::Log;
         }
-        self.logged += 1;
-        Some(std::mem::take(&mut self.left_out))
+        self.left_out += 1;
+        if self.left_out == 1 { Verdict::CountUntil(begun + SECOND) } else { Verdict::Count }
+    }
+
+    /// How many were counted since the last time.
+    fn take(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
     }
 }
 
@@ -96,14 +125,17 @@ mod tests {
     fn a_flood_is_logged_in_part_and_counted_in_full() {
         let start = Instant::now();
         let mut sparse = Sparse::default();
-        let mut count = |ms: u64, times: usize| {
+        let mut logged = |ms: u64, times: usize| {
             let now = start + Duration::from_millis(ms);
-            (0..times).filter_map(|_| sparse.next(now)).collect::<Vec<_>>()
+            let verdicts: Vec<Verdict> = (0..times).map(|_| sparse.next(now)).collect();
+            let waits = verdicts.iter().filter(|verdict| **verdict == Verdict::CountUntil(start + SECOND)).count();
+            let taken = if ms == 1000 { sparse.take() } else { 0 };
+            (verdicts.iter().filter(|verdict| **verdict == Verdict::Log).count(), waits, taken)
         };
-        assert_eq!(count(0, 4), [0; 4]);
-        assert_eq!(count(500, 100), [0; 6]);
-        assert_eq!(count(999, 3), [0; 0]);
-        assert_eq!(count(1000, 2), [97, 0]);
-        assert_eq!(count(9000, 1), [0]);
+        assert_eq!(logged(0, 4), (4, 0, 0));
+        assert_eq!(logged(500, 100), (6, 1, 0));
+        assert_eq!(logged(999, 3), (0, 0, 0));
+        assert_eq!(logged(1000, 2), (2, 0, 97));
+        assert_eq!(logged(9000, 1), (1, 0, 0));
     }
 }

@@ -61,11 +61,20 @@ impl Heard {
 
 #[tokio::test]
 async fn a_secret_is_in_no_log_no_error_and_no_file() {
+    no_secret_leaks("text").await;
+}
+
+#[tokio::test]
+async fn a_secret_is_in_no_log_of_objects_either() {
+    no_secret_leaks("json").await;
+}
+
+async fn no_secret_leaks(format: &str) {
     const GOOD: &str = "marker-good-password";
     const NEW: &str = "marker-new-password";
     const WRONG: &str = "marker-wrong-secret";
     const SAID: &str = "marker-said-words";
-    let mut daemon = talkative("text").await;
+    let mut daemon = talkative(format).await;
     let mut heard = Heard::default();
     let mut ada = login(&daemon, "ada", PASSWORD).await;
     let invitation = ada.ask(json!({"request": "invitation", "action": "create"})).await;

@@ -156,11 +156,12 @@ async fn errors_can_be_passed_on() {
     passes_on::<snakk::config::ConfigErrors>();
     let mut config = Config::default();
     config.log.format = snakk::config::LogFormat::Journald;
+    config.log.directory = "log".into();
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere");
     let refused = Server::builder(config).data_dir(&nowhere).listen("127.0.0.1:0").start().await;
     let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
-    assert!(refused.contains("log.format"), "{refused:?}");
+    assert!(refused.contains("log.directory"), "{refused:?}");
     let mut config = Config::default();
     config.storage.readers = 0;
     let refused = Server::builder(config).data_dir(&nowhere).listen("127.0.0.1:0").start().await;

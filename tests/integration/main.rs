@@ -28,6 +28,7 @@ mod layers;
 mod levels;
 mod limits;
 mod load;
+mod logs;
 mod native;
 mod pages;
 mod picture;

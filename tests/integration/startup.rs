@@ -384,7 +384,7 @@ async fn a_reload_takes_over_the_level_and_refuses_a_bad_file() {
     wait_for(daemon, "snakk.toml:3:8: log.keep is -1").await;
     fs::write(place.path("snakk.toml"), "[log]\nlevel = \"debug\"\n[storage]\nreaders = 7\n").unwrap();
     daemon.signal(Signal::HUP);
-    wait_for(daemon, "storage.readers will change only at a restart").await;
+    wait_for(daemon, "restart=storage.readers").await;
     daemon.sigterm();
     assert_eq!(daemon.exited().await.code(), Some(0));
 }

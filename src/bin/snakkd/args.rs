@@ -11,7 +11,8 @@ use crate::pages::{Page, Shell};
 /// A chat daemon: one program, one TOML file, one SQLite file, JSON over TCP.
 ///
 /// Without a command it runs, in the foreground, until SIGTERM or SIGINT. SIGHUP makes it read its configuration and its
-/// certificates again. The commands from status to log-level ask the daemon that runs.
+/// certificates again; SIGUSR1 makes it open its log file anew. The commands from status to log-level ask the daemon that
+/// runs.
 #[derive(Debug, Parser)]
 #[command(name = "snakkd", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {

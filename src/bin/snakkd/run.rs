@@ -57,11 +57,12 @@ async fn serve(
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         configuration = file,
-        data = %server.data_dir().display(),
-        listening = listening.join(", "),
+        path = %server.data_dir().display(),
+        listener = listening.join(", "),
         "snakkd is running"
     );
     found.config.remarks().iter().for_each(|remark| tracing::warn!("{remark}"));
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
     let died = loop {
         tokio::select! {
             order = orders.recv() => match order {
@@ -70,6 +71,7 @@ async fn serve(
                     reload(args, &server, logging);
                     notify::ready(listening.len());
                 }
+                Some(Order::ReopenLog) => logging.reopen(),
                 // Without the thread that hears signals nobody could ever stop us.
                 Some(Order::Stop) | None => break false,
             },
@@ -84,13 +86,14 @@ async fn serve(
                         None => Some(logging.level()),
                     };
                     if let (Some(_), Some(level)) = (&order.level, &holds) {
-                        tracing::info!(level, "the log's level was changed");
+                        tracing::info!(log_level = level, "the log's level was changed");
                     }
                     order.answer(holds);
                 }
                 // A later version of the library may have others; nobody obeys those here.
                 _ => {}
             },
+            _ = minute.tick() => logging.sum_up(),
             () = server.failed() => break true,
         }
     };
@@ -132,20 +135,23 @@ fn reload(args: &Args, server: &Server, logging: &Logging) -> Reloading {
         Err(failure) => done.problems.extend(failure.message().lines().map(str::to_owned)),
     }
     for problem in &done.problems {
-        tracing::error!("the configuration was not reloaded: {problem}");
+        tracing::error!(error = problem, "the configuration was not reloaded");
     }
     if done.problems.is_empty() {
-        let changed = done.changed.join(", ");
+        let (changed, restart) = (done.changed.join(", "), done.restart.join(", "));
         if done.restart.is_empty() {
             tracing::info!(changed, "the configuration was reloaded");
         } else {
-            let restart = done.restart.join(", ");
-            tracing::warn!(changed, "the configuration was reloaded, but {restart} will change only at a restart");
+            tracing::warn!(
+                changed,
+                restart,
+                "the configuration was reloaded, but some of it will change only at a restart"
+            );
         }
     }
     if let Err(errors) = server.reload_certificates() {
         for error in errors.errors() {
-            tracing::error!("a certificate was not reloaded, the old one stays: {error}");
+            tracing::error!(%error, "a certificate was not reloaded, the old one stays");
             done.problems.push(error.to_string());
         }
     }
@@ -160,6 +166,6 @@ fn raise_open_files() {
     }
     // It may be forbidden (in a sandbox), and then the old limit has to do.
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        tracing::warn!("cannot raise the limit of open files above {current:?}: {error}");
+        tracing::warn!(current, %error, "cannot raise the limit of open files");
     }
 }

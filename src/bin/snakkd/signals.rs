@@ -20,6 +20,8 @@ pub(crate) enum Order {
     Stop,
     /// SIGHUP.
     Reload,
+    /// SIGUSR1.
+    ReopenLog,
 }
 
 /// Catches the signals from here on. The second SIGTERM or SIGINT ends the process at once.
@@ -40,7 +42,8 @@ pub(crate) fn catch() -> io::Result<mpsc::UnboundedReceiver<Order>> {
             let order = match signal {
                 SIGHUP => Order::Reload,
                 SIGTERM | SIGINT => Order::Stop,
-                // Other daemons reopen logs or dump figures on these; by default they would kill.
+                SIGUSR1 => Order::ReopenLog,
+                // Other daemons dump figures on it; by default it would kill.
                 _ => {
                     tracing::info!(signal, "this signal means nothing to this version");
                     continue;

@@ -159,7 +159,7 @@ fn clean(folder: &Path) {
         let part = entry.path();
         match File::open(part.join("lock")) {
             Ok(lock) if lock.try_lock().is_ok() => {
-                tracing::info!(left = %part.display(), "removing what a backup that was cut short has left behind");
+                tracing::info!(path = %part.display(), "removing what a backup that was cut short has left behind");
                 let _ = fs::remove_dir_all(&part);
             }
             // Its owner is alive.

@@ -44,7 +44,7 @@ pub(super) fn inspect(path: &Path, file: &File, known: i64) -> Result<Found, Ope
         }
         // A power cut may have left the file half written, and the log makes it whole.
         Err(error) if fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0) => {
-            tracing::warn!(reason = %error, "the database cannot be read without its log");
+            tracing::warn!(%error, "the database cannot be read without its log");
             check_whole(path, None)?;
             Ok(Found { version, unclean: Some(String::new()) })
         }

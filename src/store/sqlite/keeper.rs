@@ -71,7 +71,7 @@ pub(super) fn run(parts: Parts) {
         let conn = match &connected {
             Ok(conn) => conn,
             Err(error) => {
-                tracing::error!(reason = %error, "the keeper cannot open the database");
+                tracing::error!(%error, "the keeper cannot open the database");
                 keeping.store(false, Ordering::Release);
                 next = next.max(Instant::now() + NONCES_STEP);
                 passes.later();
@@ -89,7 +89,7 @@ pub(super) fn run(parts: Parts) {
             let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
             forget_at = None;
             if let Err(error) = forget(conn) {
-                tracing::debug!(reason = %error, "what was overwritten is still in the log");
+                tracing::debug!(%error, "what was overwritten is still in the log");
                 erased.store(true, Ordering::Release);
             }
         }
@@ -108,7 +108,7 @@ pub(super) fn run(parts: Parts) {
                     && warned.is_none_or(|warned| warned.elapsed() > Duration::from_secs(1))
                 {
                     warned = Some(Instant::now());
-                    tracing::warn!(file = %path.display(), reason = %error, "the log could not be brought into the database");
+                    tracing::warn!(path = %path.display(), %error, "the log could not be brought into the database");
                 }
             }
             Err(RecvTimeoutError::Timeout) if Instant::now() < next => {}
@@ -131,7 +131,7 @@ pub(super) fn run(parts: Parts) {
                         next = Instant::now() + if more { NONCES_STEP } else { NONCES_EVERY };
                     }
                     Err(error) => {
-                        tracing::warn!(reason = %error, "old nonces could not be looked for");
+                        tracing::warn!(%error, "old nonces could not be looked for");
                         next = Instant::now() + NONCES_EVERY;
                     }
                 }

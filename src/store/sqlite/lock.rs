@@ -80,7 +80,7 @@ impl Lock {
                     drop(file);
                     drop(open);
                     if waits_since.is_none() {
-                        tracing::info!(file = %path.display(), "the database is being read; waiting for the end of that");
+                        tracing::info!(path = %path.display(), "the database is being read; waiting for the end of that");
                         waits_since = Some(Instant::now());
                     }
                     thread::sleep(READERS_LOOK);

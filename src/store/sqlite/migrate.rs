@@ -71,7 +71,7 @@ pub(super) fn use_log(conn: &Connection) -> rusqlite::Result<()> {
 pub(super) fn migrate(path: &Path, conn: &Connection, from: i64, migrations: &[&str]) -> Result<(), OpenError> {
     let failed = |error| OpenError::sqlite(path, error);
     let copy = copy(path, conn, from)?;
-    tracing::info!(from, to = newest(migrations), copy = %copy.display(), "bringing the database up to date");
+    tracing::info!(from, to = newest(migrations), path = %copy.display(), "bringing the database up to date");
     // With a rollback journal the header of the file is never behind the tables, so that an older program which looks at it
     // sees the new format, whenever we are killed.
     conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())).map_err(failed)?;

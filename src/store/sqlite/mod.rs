@@ -242,7 +242,7 @@ fn begin(conn: &Connection, marker: &str, unclean: Option<&str>, seams: &Seams) 
     if let Some(marker) = unclean {
         let (last, boot) = marker.split_once(' ').unwrap_or((marker, ""));
         let lost = last != Durability::Full.as_str() && (boot.is_empty() || boot != seams.boot_id);
-        tracing::warn!(lost, "the database was not closed cleanly; it was checked and is whole");
+        tracing::warn!("the database was not closed cleanly; it was checked and is whole");
         if lost {
             let rooms = rooms::renew_epochs(conn)?;
             tracing::warn!(rooms, "the newest entries may be gone, so all rooms have a new epoch");

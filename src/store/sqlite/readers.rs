@@ -98,7 +98,7 @@ impl Readers {
                 Ok(conn) => conn,
                 Err(error) => {
                     // Whoever asked hears that the reading was given up.
-                    tracing::error!(reason = %error, "a reader cannot open the database");
+                    tracing::error!(%error, "a reader cannot open the database");
                     continue;
                 }
             };

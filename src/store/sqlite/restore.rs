@@ -147,7 +147,7 @@ pub(super) fn finish(path: &Path, lock: Lock) -> Result<(Lock, Option<PathBuf>),
     let made = Lock::open(&new)?;
     let (lock, kept) = replace(path, lock, made)?;
     let kept_as = kept.as_ref().map(|kept| kept.display().to_string()).unwrap_or_default();
-    tracing::warn!(kept = kept_as, "a restore that was cut short was brought to its end");
+    tracing::warn!(path = kept_as, "a restore that was cut short was brought to its end");
     Ok((lock, kept))
 }
 

@@ -40,7 +40,7 @@ pub(super) fn room_changed(conn: &Connection, room: RoomId, change: &RoomChange)
         let mut select = conn.prepare_cached("SELECT 1 FROM rooms WHERE name = ?1 AND id <> ?2")?;
         if select.exists((name.as_str(), room.0))? {
             // The rules do not let this happen; if they did, the whole batch must not fail for it.
-            tracing::error!(room = room.0, %name, "the name of a room is taken; it keeps the one it has");
+            tracing::error!(room_id = room.0, room = %name, "the name of a room is taken; it keeps the one it has");
         } else {
             conn.prepare_cached("UPDATE rooms SET name = ?2 WHERE id = ?1")?.execute((room.0, name.as_str()))?;
         }

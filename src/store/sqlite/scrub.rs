@@ -205,7 +205,7 @@ impl<'a> Passes<'a> {
 
     /// The pass is given up, and another one begins later. What was found is still written.
     fn failed(&mut self, error: &rusqlite::Error) -> bool {
-        tracing::debug!(reason = %error, "the pages could not be looked at");
+        tracing::debug!(%error, "the pages could not be looked at");
         self.later();
         false
     }

@@ -195,7 +195,7 @@ pub(super) fn run(parts: Parts) {
     if let Some(conn) = conn.filter(|_| !panicked)
         && let Err(error) = stop_cleanly(conn)
     {
-        tracing::error!(reason = %error, "the database was not closed cleanly; the next start will check it");
+        tracing::error!(%error, "the database was not closed cleanly; the next start will check it");
     }
     drop(lock);
     closed.send_replace(true);
@@ -237,7 +237,7 @@ fn watch_log(conn: &mut Connection, pages: &Arc<AtomicU32>) {
         Ok(())
     };
     if let Err(error) = conn.wal_hook(Some(hook)) {
-        tracing::warn!(reason = %error, "the length of the log cannot be watched");
+        tracing::warn!(%error, "the length of the log cannot be watched");
     }
 }
 
@@ -322,7 +322,7 @@ impl Writer {
             && !conn.is_autocommit()
             && let Err(error) = conn.execute_batch("ROLLBACK")
         {
-            tracing::error!(reason = %error, "a transaction could not be rolled back");
+            tracing::error!(%error, "a transaction could not be rolled back");
         }
         if erased && result.is_ok() {
             self.marked |= self.scrub.is_able();
@@ -345,7 +345,7 @@ impl Writer {
                 newest - indexed
             }
             Err(error) => {
-                tracing::debug!(reason = %error, "nobody knows how far the index is");
+                tracing::debug!(%error, "nobody knows how far the index is");
                 self.index_after = Some(Instant::now() + INDEX_RETRY);
                 0
             }
@@ -379,7 +379,7 @@ impl Writer {
                 self.keep_log_short();
             }
             Err(error) => {
-                tracing::warn!(reason = %error, "messages could not be put into the index");
+                tracing::warn!(%error, "messages could not be put into the index");
                 self.index_after = Some(Instant::now() + INDEX_RETRY);
             }
         }
@@ -432,7 +432,7 @@ impl Writer {
                 self.keep_log_short();
             }
             Err(error) => {
-                tracing::warn!(reason = %error, "pages could not be scrubbed");
+                tracing::warn!(%error, "pages could not be scrubbed");
                 self.scrub_after = Some(Instant::now() + SCRUB_RETRY);
             }
         }
@@ -452,7 +452,7 @@ impl Writer {
         if !conn.is_autocommit()
             && let Err(error) = conn.execute_batch("ROLLBACK")
         {
-            tracing::error!(reason = %error, "a transaction could not be rolled back");
+            tracing::error!(%error, "a transaction could not be rolled back");
         }
         let as_before = conn.pragma_update(None, "synchronous", synchronous(self.durability));
         let result = match result {
@@ -494,7 +494,7 @@ impl Writer {
                 Ok(())
             }
             Err(error) => {
-                tracing::error!(reason = %error, "the database cannot be written to");
+                tracing::error!(%error, "the database cannot be written to");
                 let error = StoreError::unavailable(error);
                 self.trouble = Some((Instant::now(), error.clone()));
                 Err(error)
@@ -505,7 +505,7 @@ impl Writer {
     fn failed(&mut self, error: rusqlite::Error) -> StoreError {
         self.silent += 1;
         if self.complained.is_none_or(|last| last.elapsed() >= RETRY) {
-            tracing::error!(reason = %error, batches = self.silent, "what was to be stored could not be stored");
+            tracing::error!(%error, batches = self.silent, "what was to be stored could not be stored");
             (self.complained, self.silent) = (Some(Instant::now()), 0);
         }
         let code = error.sqlite_error_code();
@@ -554,7 +554,7 @@ impl Writer {
                 self.asked = false;
                 self.ask_at = pages + AGAIN_PAGES;
                 if let Some(Err(error)) = self.conn.as_ref().map(copy_log) {
-                    tracing::debug!(pages, reason = %error, "the end of the log could not be copied");
+                    tracing::debug!(pages, %error, "the end of the log could not be copied");
                 }
             }
         } else if pages >= self.ask_at {
@@ -578,12 +578,12 @@ impl Writer {
             }
             Err(error) => {
                 self.stuck = Some(Instant::now());
-                tracing::debug!(pages, reason = %error, "the log could not be begun anew");
+                tracing::debug!(pages, %error, "the log could not be begun anew");
                 if pages >= WARN_PAGES && self.warned.is_none_or(|warned| warned.elapsed() > WARN_EVERY) {
                     self.warned = Some(Instant::now());
                     let log = beside(&self.path, "-wal");
                     tracing::warn!(
-                        file = %log.display(),
+                        path = %log.display(),
                         mib = pages / 256,
                         "another program has been reading the database for long, and until it ends the log beside it grows"
                     );
