@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::chat::figures::Counters;
 use crate::chat::flood::Rate;
 use crate::chat::limits::Options;
 use crate::chat::online::{Online, Person, Status};
@@ -45,6 +46,9 @@ pub struct Chat {
     /// A room keeps its entries for another time than it did when this was looked at last.
     pub(super) ages_changed: AtomicBool,
     pub(super) started: Instant,
+    pub(super) counters: Counters,
+    /// Where the publisher hears who wants to know whether it is still there.
+    ask_publisher: mpsc::Sender<oneshot::Sender<()>>,
     stamps: AtomicU64,
     sessions: AtomicU64,
 }
@@ -61,6 +65,7 @@ impl Chat {
     ) -> Result<(Arc<Chat>, Publisher), StoreError> {
         let settled =
             store.settled().ok_or_else(|| StoreError::unavailable("the store serves another chat already"))?;
+        let (ask_publisher, asked) = mpsc::channel(1);
         let chat = Arc::new(Chat {
             options,
             store,
@@ -74,6 +79,8 @@ impl Chat {
             upkeep: Notify::new(),
             ages_changed: AtomicBool::default(),
             started: Instant::now(),
+            counters: Counters::default(),
+            ask_publisher,
             stamps: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
         });
@@ -90,7 +97,7 @@ impl Chat {
                 chat.create(NewRoom { name: name.clone(), ..chat.new_room(RoomKind::Public) }).await?;
             }
         }
-        let publisher = Publisher::new(Arc::clone(&chat), settled);
+        let publisher = Publisher::new(Arc::clone(&chat), settled, asked);
         Ok((chat, publisher))
     }
 
@@ -183,6 +190,32 @@ impl Chat {
         let (done, outcome) = oneshot::channel();
         self.store.queue().push(place, write(done)).map_err(|_| StoreError::Closed)?;
         outcome.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Goes through the queue and the writer, and back.
+    ///
+    /// # Errors
+    /// Nothing could be stored now.
+    pub async fn ask_writer(&self) -> Result<(), StoreError> {
+        self.write(0, Write::Probe).await
+    }
+
+    /// Has a reader look something up.
+    ///
+    /// # Errors
+    /// Nothing can be read now.
+    pub async fn ask_reader(&self) -> Result<(), StoreError> {
+        self.store.is_taken("").await.map(|_| ())
+    }
+
+    /// Has the publisher answer, and look whether the rooms can be had.
+    ///
+    /// # Errors
+    /// It is not there any more.
+    pub async fn ask_publisher(&self) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask_publisher.send(answer).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)
     }
 
     /// A session of this user ends; where it was the last, the user is offline. Ends a guest's memberships, but not its
