@@ -71,7 +71,7 @@ impl Publisher {
         let publish = async {
             loop {
                 tokio::select! {
-                    biased;
+                    // By chance, for there may always be another batch.
                     batch = self.settled.recv() => match batch {
                         Some(batch) => self.publish(batch),
                         None => return,

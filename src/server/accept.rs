@@ -17,6 +17,7 @@ use crate::protocol::{Code, Dialects, Refusal};
 use crate::server::bridge::{Asker, Ignorant, Link, Manners, Teller, Turned};
 use crate::server::certificates::Security;
 use crate::server::connections::{Connections, NoPlace, Place};
+use crate::server::counters::{Counters, one_more};
 use crate::server::handshake::{Handshake, Sparse};
 
 /// How many connections at once are told why they may not come in. The others are closed without a word.
@@ -50,6 +51,7 @@ pub(super) struct Door {
     pub(super) max_unauthenticated: usize,
     pub(super) options: Arc<connection::Options>,
     pub(super) tasks: TaskTracker,
+    pub(super) counters: Arc<Counters>,
     pub(super) handshake_log: Mutex<Sparse>,
     turned: Arc<Semaphore>,
 }
@@ -70,6 +72,7 @@ impl Door {
             max_unauthenticated,
             options: Arc::new(options),
             tasks: TaskTracker::new(),
+            counters: Arc::new(Counters::new()),
             handshake_log: Mutex::default(),
             turned: Arc::new(Semaphore::new(MOST_TURNED_AWAY)),
         }
@@ -89,11 +92,16 @@ impl Door {
                 Peer::Ip(address) => Origin::Address(address),
                 Peer::Local => Origin::Local,
             };
-            let admission = self.limiter.admit(peer, Instant::now()).map_err(Refusal::from);
+            let admission = self.limiter.admit(peer, Instant::now());
+            let admission = admission.inspect_err(|why| self.counters.reject(*why)).map_err(Refusal::from);
             let welcome = admission.and_then(|admission| self.welcome(origin, Arc::clone(&dialects), Some(admission)));
             match (welcome, acceptor.clone()) {
-                (Ok(guest), None) => self.serve(stream, guest),
+                (Ok(guest), None) => {
+                    one_more(&self.counters.accepted);
+                    self.serve(stream, guest);
+                }
                 (Ok(guest), Some(acceptor)) => {
+                    one_more(&self.counters.accepted);
                     let handshake = Handshake { acceptor, stream, peer };
                     self.tasks.spawn(Arc::clone(&self).serve_after(handshake, guest));
                 }
@@ -109,10 +117,17 @@ impl Door {
         dialects: Arc<Dialects>,
         admission: Option<Admission>,
     ) -> Result<Guest, Refusal> {
-        let link = Arc::new(Link::new(self.chat.session(origin), dialects, self.manners, admission));
+        let link = Arc::new(Link::new(
+            self.chat.session(origin),
+            dialects,
+            self.manners,
+            admission,
+            Arc::clone(&self.counters),
+        ));
         // Whoever lives in the same program as the server does not count as a stranger.
         let most = if origin == Origin::Host { 0 } else { self.max_unauthenticated };
-        let place = self.connections.add(&link, most)?;
+        let place = self.connections.add(&link, most);
+        let place = place.inspect_err(|why| self.counters.no_place(*why))?;
         Ok(Guest { link, place, since: tokio::time::Instant::now() })
     }
 
@@ -125,6 +140,7 @@ impl Door {
 
     /// Says why a connection may not come in, and closes it.
     pub(super) fn turn_away(&self, stream: Stream, acceptor: Option<Acceptor>, dialects: &Dialects, refusal: &Refusal) {
+        self.counters.refuse(refusal);
         let Ok(permit) = Arc::clone(&self.turned).try_acquire_owned() else { return };
         let (ignorant, turned) = (Ignorant::new(permit), Turned::away(dialects, refusal));
         let (options, tasks) = (Arc::clone(&self.options), self.tasks.clone());

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::net::{Acceptor, Peer, Stream};
 use crate::server::accept::{Door, Guest};
+use crate::server::counters::one_more;
 
 /// How many failed handshakes are logged in a second.
 const MOST_LOGGED: u32 = 10;
@@ -40,7 +41,10 @@ impl Door {
         };
         match outcome {
             Ok(stream) => self.serve(stream, guest),
-            Err(error) => self.log_failure(peer, &error),
+            Err(error) => {
+                one_more(&self.counters.failed_handshakes);
+                self.log_failure(peer, &error);
+            }
         }
     }
 
