@@ -153,6 +153,14 @@ impl Config {
                     .to_owned(),
             );
         }
+        let metrics = &self.metrics.address;
+        let is_local = ["unix:", "127.", "localhost:", "[::1]:"].iter().any(|start| metrics.starts_with(start));
+        if !metrics.is_empty() && !is_local {
+            remarks.push(format!(
+                "metrics.address = {metrics:?}: whoever reaches that address can read the figures, and how the server is; \
+                 there is neither a password nor encryption"
+            ));
+        }
         remarks
     }
 
@@ -200,8 +208,11 @@ impl Config {
                 "log.format is \"journald\", which this version does not have yet, it must be \"text\" or \"json\"",
             );
         }
-        if !self.metrics.address.is_empty() {
-            wrong("metrics.address", "metrics.address is given, but this version has no metrics yet, it must be \"\"");
+        let metrics = &self.metrics.address;
+        let twin = self.listeners.iter().any(|listener| listener.address == *metrics);
+        if twin && !metrics.is_empty() && !metrics.ends_with(":0") {
+            let what = format!("metrics.address {metrics:?} is that of a listener too, it must be another one");
+            wrong("metrics.address", &what);
         }
     }
 }

@@ -198,7 +198,7 @@ impl SqliteStore {
         let queue = Arc::new(WriteQueue::new(options.writer_queue));
         let (sender, receiver) = mpsc::channel(SETTLED_BATCHES);
         let (closing, closed) = watch::channel(false);
-        let pulse = Arc::new(Pulse::new());
+        let pulse = Arc::new(Pulse::new(seams.hold()));
         let parts = writer::Parts {
             // The name that was asked for: a symbolic link that leads elsewhere tomorrow is noticed too.
             given: std::path::absolute(given).unwrap_or_else(|_| path.clone()),

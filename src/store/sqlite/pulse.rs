@@ -13,11 +13,12 @@ use crate::store::StoreError;
 
 /// After something could not be stored, a probe does not try again for so long: it could succeed, for it is small, where
 /// nothing else does.
-const HOLD: Duration = Duration::from_secs(10);
+pub(super) const HOLD: Duration = Duration::from_secs(10);
 
 /// What the writer lets others see.
 pub(super) struct Pulse {
     begun: Instant,
+    hold: Duration,
     beats: AtomicU64,
     /// Since when it is at something, in nanoseconds since the beginning; 0 for nothing.
     since: AtomicU64,
@@ -30,9 +31,11 @@ pub(super) struct Pulse {
 pub(super) struct Work<'a>(&'a Pulse);
 
 impl Pulse {
-    pub(super) fn new() -> Pulse {
+    /// Nothing has happened yet. `hold` is [`HOLD`], but in tests.
+    pub(super) fn new(hold: Duration) -> Pulse {
         Pulse {
             begun: Instant::now(),
+            hold,
             beats: AtomicU64::new(0),
             since: AtomicU64::new(0),
             commits: Histogram::default(),
@@ -73,7 +76,7 @@ impl Pulse {
     /// Why something could not be stored, and whether that was so short a while ago that it holds without trying.
     pub(super) fn refuses(&self) -> Option<(StoreError, bool)> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.as_ref().map(|(at, error)| (error.clone(), at.elapsed() < HOLD))
+        refused.as_ref().map(|(at, error)| (error.clone(), at.elapsed() < self.hold))
     }
 }
 
