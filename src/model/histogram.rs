@@ -16,8 +16,8 @@ pub struct Histogram {
     nanos: AtomicU64,
 }
 
-/// What a [`Histogram`] held at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a [`Histogram`] held at one moment; without anything in it by [`Distribution::default`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
     /// For each bucket its upper end, and how many took so long or less: each holds the ones before it.
     pub buckets: Vec<(Duration, u64)>,
@@ -25,6 +25,12 @@ pub struct Distribution {
     pub count: u64,
     /// How long all of them took together.
     pub sum: Duration,
+}
+
+impl Default for Distribution {
+    fn default() -> Distribution {
+        Histogram::default().distribution()
+    }
 }
 
 impl Histogram {

@@ -27,6 +27,7 @@ mod layers;
 mod levels;
 mod limits;
 mod load;
+mod metrics;
 mod native;
 mod pages;
 mod picture;

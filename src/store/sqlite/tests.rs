@@ -388,10 +388,10 @@ async fn a_probe_writes_nothing_unless_something_could_not_be_stored() {
     faults.no_hold.store(true, SeqCst);
     let mut it = Subject::new(open_with(&folder.path().join("snakk.db"), Durability::Full, seams).unwrap());
     let room = it.room("a").await;
-    let log = || fs::metadata(folder.path().join("snakk.db-wal")).unwrap().len();
+    let log = || fs::read(folder.path().join("snakk.db-wal")).unwrap();
     let (before, commits, beats) = (log(), it.store.vitals().commits.count, it.store.vitals().beats);
     probe(&it.store).await.unwrap();
-    assert_eq!((log(), it.store.vitals().commits.count), (before, commits));
+    assert!(log() == before && it.store.vitals().commits.count == commits);
     assert!(it.store.vitals().beats > beats, "but the writer was at it");
 
     faults.commit_code.store(rusqlite::ffi::SQLITE_FULL, SeqCst);
@@ -401,7 +401,7 @@ async fn a_probe_writes_nothing_unless_something_could_not_be_stored() {
     faults.commit_code.store(0, SeqCst);
     let before = log();
     probe(&it.store).await.unwrap();
-    assert!(log() > before, "it tried for real");
+    assert!(log() != before, "it tried for real");
     let vitals = it.store.vitals();
     assert_eq!((vitals.refuses, vitals.failed_commits, vitals.at_work), (None, 2, None));
     it.store.close().await.unwrap();
