@@ -7,9 +7,9 @@
 //! **Alive** is a server of which all of them go on: starting it anew would make nothing better. A disk takes its time: a
 //! sync of seconds, or another program that has the database locked, is no reason to kill anybody, least of all in the midst
 //! of a commit. So a writer that has not answered is alive while it is at work that only the disk can hold up, for up to a
-//! minute ([`PATIENCE`]), and while it gets on from one such work to the next. One that waits for anything else is not.
-//! Readers have as long to get on by one question. **Ready** is an alive server that answers now, can store something, and
-//! is not about to stop.
+//! minute ([`PATIENCE`]). Readers have as long to get on by one question. Whoever waits for nothing but a processor has a few
+//! seconds ([`BUSY`]): a machine with too much to do is not helped by a restart either. **Ready** is an alive server that
+//! answers now, can store something, and is not about to stop.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +27,8 @@ use crate::store::{Store, StoreError};
 
 /// How long a disk may take for one thing before the server counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long whoever waits for no disk may take to get on.
+const BUSY: Duration = Duration::from_secs(5);
 /// How much an in-process connection holds in each direction.
 const PIPE_BYTES: usize = 16 * 1024;
 
@@ -160,13 +162,21 @@ impl Inside {
         let now = self.store.vitals();
         let silent = |part, hangs| NotReady::Silent { part, within, hangs };
         let mut problems = Vec::new();
+        // Those whom no disk holds up come first.
+        for (part, answer) in [(Part::Publisher, publisher), (Part::Sessions, sessions)] {
+            match answer {
+                Answer::Came(Ok(())) => {}
+                Answer::Came(Err(_)) => problems.push(NotReady::Failed),
+                Answer::None { stands_still } => problems.push(silent(part, stands_still >= BUSY)),
+            }
+        }
         match writer {
             Answer::Came(Ok(())) => {}
             Answer::Came(Err(StoreError::Closed)) => problems.push(NotReady::Failed),
             Answer::Came(Err(error)) => problems.push(NotReady::Storage(error)),
-            Answer::None { .. } => {
+            Answer::None { stands_still } => {
                 let works = now.at_work.is_some_and(|time| time < PATIENCE);
-                problems.push(silent(Part::Writer, !works && now.beats == before.beats));
+                problems.push(silent(Part::Writer, !works && stands_still >= BUSY));
             }
         }
         match readers {
@@ -174,13 +184,6 @@ impl Inside {
             Answer::Came(Err(StoreError::Closed)) => problems.push(NotReady::Failed),
             Answer::Came(Err(error)) => problems.push(NotReady::Reading(error)),
             Answer::None { stands_still } => problems.push(silent(Part::Readers, stands_still >= PATIENCE)),
-        }
-        for (part, answer) in [(Part::Publisher, publisher), (Part::Sessions, sessions)] {
-            match answer {
-                Answer::Came(Ok(())) => {}
-                Answer::Came(Err(_)) => problems.push(NotReady::Failed),
-                Answer::None { .. } => problems.push(silent(part, true)),
-            }
         }
         problems
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use snakk::server::Health;
+use snakk::server::{Health, NotReady, Part};
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How long the parts of the server may take for their first answers before it is said that they do not answer.
@@ -12,13 +12,15 @@ const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// The watchdog is fed at least so often, however long it would wait.
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// Waits until the server answers.
+/// Waits until the server answers `hello`. A disk that is slow or full is not waited for.
 pub(crate) async fn until_it_answers(health: Health) {
     while let Err(why) = health.probe(FIRST_ANSWER).await {
         tracing::warn!(reason = %why, "the server is not ready");
-        if why.is_alive() {
-            // It answers `hello`; a disk that is slow or full is not for us to wait for.
-            return;
+        match why {
+            NotReady::Silent { part: Part::Sessions | Part::Publisher, .. } => {}
+            // It never will, which others find out as well.
+            NotReady::Failed => std::future::pending().await,
+            _ => return,
         }
     }
 }
