@@ -154,7 +154,7 @@ impl Config {
             );
         }
         let metrics = &self.metrics.address;
-        let is_local = ["unix:", "127.", "localhost:", "[::1]:"].iter().any(|start| metrics.starts_with(start));
+        let is_local = ["127.", "localhost:", "[::1]:"].iter().any(|start| metrics.starts_with(start));
         if !metrics.is_empty() && !is_local {
             remarks.push(format!(
                 "metrics.address = {metrics:?}: whoever reaches that address can read the figures, and how the server is; \

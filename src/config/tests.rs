@@ -464,3 +464,18 @@ fn noise_of_any_shape_is_refused_in_bounded_time() {
     }
     assert!(began.elapsed() < Duration::from_secs(30));
 }
+
+#[test]
+fn figures_that_others_can_read_are_remarked_on() {
+    for (address, remarks) in [
+        ("", 0),
+        ("127.0.0.1:9190", 0),
+        ("[::1]:9190", 0),
+        ("localhost:9190", 0),
+        ("0.0.0.0:9190", 1),
+        ("chat.example.org:9190", 1),
+    ] {
+        let config = good(&format!("[metrics]\naddress = \"{address}\"\n"));
+        assert_eq!(config.remarks().len(), remarks, "{address}: {:?}", config.remarks());
+    }
+}
