@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 use crate::chat::outbox::Answered;
 use crate::chat::room::{Follower, Room, Slice};
-use crate::chat::session::{End, Form, Held, Inner, Session};
+use crate::chat::session::{End, Form, Held, Inner, Session, Timed};
 use crate::model::{Body, Entry, RoomChange, RoomName, Seq};
 use crate::protocol::encoded::Segment;
 use crate::protocol::{Code, Hint};
@@ -141,6 +141,21 @@ impl Session {
         }
     }
 
+    /// An entry comes, and it is to be measured when it is handed on. One at a time: who lags has the first one measured.
+    pub(super) fn time(&self, timed: Timed) {
+        let mut inner = self.inner();
+        let lags = inner.timed.as_ref().is_some_and(|earlier| earlier.room == timed.room);
+        if !lags {
+            inner.timed = Some(Box::new(timed));
+        }
+    }
+
+    /// How many entries stand behind the cursors of the followed rooms.
+    pub fn lag(&self) -> u64 {
+        let inner = self.inner();
+        inner.follows.iter().map(|follow| follow.room.head().0.saturating_sub(follow.cursor.0)).sum()
+    }
+
     fn todo(self: &Arc<Session>) -> Todo {
         let mut inner = self.inner();
         let mut round = Round::default();
@@ -179,7 +194,7 @@ impl Session {
     /// Takes slices of the tails. Returns what to read from the log where nothing could be taken.
     fn take_encoded(self: &Arc<Session>, inner: &mut Inner, round: &mut Round) -> Option<Todo> {
         let Entries::Encoded(chunks) = &mut round.entries else { return None };
-        let (mut read, mut bytes, mut ended) = (None, 0, false);
+        let (mut read, mut bytes, mut ended, mut taken) = (None, 0, false, 0);
         let rooms = inner.follows.len();
         inner.turn = inner.turn.wrapping_add(1);
         for turn in 0..rooms {
@@ -191,7 +206,10 @@ impl Session {
                 let slice =
                     follow.room.live().tail_for(follow.second).slice(follow.cursor, limit, ROUND_BYTES - bytes, chunks);
                 match slice {
-                    Slice::Took { last } => follow.cursor = last,
+                    Slice::Took { last } => {
+                        taken += last.0 - follow.cursor.0;
+                        follow.cursor = last;
+                    }
                     Slice::Behind => {
                         let (room, after) = (Arc::clone(&follow.room), follow.cursor);
                         read = Some(Todo::Read { room, after, up_to: limit, stamp: follow.stamp, form: Form::Encoded });
@@ -204,6 +222,9 @@ impl Session {
                 bytes += chunks[before..].iter().map(Bytes::len).sum::<usize>();
             }
             ended |= follow.until.is_some_and(|until| follow.cursor >= until);
+        }
+        if taken > 0 {
+            self.count_taken(inner, taken, bytes);
         }
         if ended {
             self.drop_ended(inner);
@@ -236,12 +257,29 @@ impl Session {
                 follow.name = name.clone();
             }
             round.entries = Entries::Typed(follow.name.clone(), entry);
+            self.count_taken(inner, 1, 0);
             break;
         }
         if inner.follows.iter().any(|follow| follow.until.is_some_and(|until| follow.cursor >= until)) {
             self.drop_ended(inner);
         }
         None
+    }
+
+    /// So many entries were taken to be sent, of so many bytes; once for each round.
+    fn count_taken(&self, inner: &mut Inner, entries: u64, bytes: usize) {
+        let counters = &self.chat.counters;
+        counters.deliveries.add(self.id, entries);
+        counters.delivered_bytes.add(self.id, bytes as u64);
+        if let Some(timed) = &inner.timed {
+            let follow = inner.follows.iter().find(|follow| follow.room.id == timed.room);
+            if follow.is_none_or(|follow| follow.cursor >= timed.seq) {
+                if follow.is_some() {
+                    counters.delivery.observe(timed.since.elapsed());
+                }
+                inner.timed = None;
+            }
+        }
     }
 
     /// Rooms that were sent up to their end are not followed any more.
@@ -306,6 +344,7 @@ impl Session {
                 let segment = Segment::encode(&follow.name, follow.named, &entries);
                 follow.name = segment.room_after().clone();
                 let chunks = vec![segment.slice(entries[0].seq.before(), last)];
+                self.count_taken(&mut inner, entries.len() as u64, chunks[0].len());
                 Some(Round { entries: Entries::Encoded(chunks), ..Round::default() })
             }
         }
@@ -329,6 +368,8 @@ impl Session {
         }
         let inner = &mut *inner;
         inner.held = Held::Everything;
+        // Its cursor may be set: what was on its way comes by another one.
+        inner.timed = None;
         // The head is read under the lock of the followers: whoever moves it later finds this session among them.
         let mut live = room.live();
         let head = room.told_head();

@@ -4,6 +4,7 @@
 //! them stand the rooms, each with its state and the end of its log, and `publish`, the only place where a head moves.
 
 mod accounts;
+mod figures;
 mod flood;
 mod floods;
 mod follow;
@@ -26,10 +27,11 @@ mod throttle;
 mod upkeep;
 
 pub use accounts::AccountLine;
+pub use figures::{ENTRY_KINDS, Figures};
 pub use follow::{Entries, Round};
 pub use limits::{Creation, Limits, Options, Registration};
 pub use orders::Order;
 pub use outbox::Answered;
 pub use publish::Publisher;
-pub use service::{Census, Chat};
+pub use service::Chat;
 pub use session::{Asking, Form, Next, Origin, Session};

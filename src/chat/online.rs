@@ -408,6 +408,17 @@ impl Online {
         here.collect()
     }
 
+    /// How many are online: accounts, and guests.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let (mut accounts, mut guests) = (0, 0);
+        for holder in self.table().holders.values() {
+            if let Holder::Here(person) = holder {
+                *(if person.user.is_guest() { &mut guests } else { &mut accounts }) += 1;
+            }
+        }
+        (accounts, guests)
+    }
+
     /// Whether there are guests who cannot come back any more.
     pub(crate) fn has_ended(&self) -> bool {
         !self.table().ended.is_empty()

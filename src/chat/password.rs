@@ -21,6 +21,7 @@ const MOST_WAITING: usize = 64;
 
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
+    cores: usize,
     turns: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     /// What is checked where there is no such account, so that this takes as long.
@@ -35,6 +36,7 @@ impl Passwords {
     pub(crate) fn new() -> Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Passwords {
+            cores,
             turns: Arc::new(Semaphore::new(cores)),
             queue: Arc::new(Semaphore::new(cores + MOST_WAITING)),
             // Of no password at all: no input is hashed to it. The parameters are those of `argon2id` below.
@@ -77,6 +79,13 @@ impl Passwords {
         let hash = hash.unwrap_or(&self.nobody).to_owned();
         let fits = self.work(move || argon2id().verify_password(password.as_bytes(), &*hash).is_ok()).await?;
         Ok(fits && known)
+    }
+
+    /// How many are being hashed, and can be; how many wait for that, and may.
+    pub(crate) fn count(&self) -> ((usize, usize), (usize, usize)) {
+        let hashing = self.cores.saturating_sub(self.turns.available_permits());
+        let all = (self.cores + MOST_WAITING).saturating_sub(self.queue.available_permits());
+        ((hashing, self.cores), (all.saturating_sub(hashing), MOST_WAITING))
     }
 
     async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::chat::room::{Room, changes_state, cost};
 use crate::chat::service::Chat;
-use crate::chat::session::{Posting, Session, Waiter, unavailable};
+use crate::chat::session::{Posting, Session, Timed, Waiter, unavailable};
 use crate::chat::upkeep;
 use crate::model::{Body, Entry, RoomId, Seq, Text};
 use crate::protocol::encoded::Segment;
@@ -22,6 +23,8 @@ const TAIL_BYTES: usize = 4 * 1024 * 1024;
 pub struct Publisher {
     chat: Arc<Chat>,
     settled: mpsc::Receiver<Vec<Settled>>,
+    /// Whoever wants to know whether it is still there.
+    asked: mpsc::Receiver<oneshot::Sender<()>>,
     /// The segments in all tails, oldest first: the room, the last entry, and what it costs.
     kept: VecDeque<(Arc<Room>, Seq, usize)>,
     kept_bytes: usize,
@@ -39,6 +42,8 @@ struct Part {
     changed: bool,
     /// How many appends it holds, whatever became of them.
     count: u64,
+    /// The oldest of its entries that a session has posted, and when that was.
+    timed: Option<(Seq, Instant)>,
 }
 
 /// Who asked for what a batch holds, to be told when it can be seen.
@@ -49,8 +54,12 @@ struct Told {
 }
 
 impl Publisher {
-    pub(super) fn new(chat: Arc<Chat>, settled: mpsc::Receiver<Vec<Settled>>) -> Publisher {
-        Publisher { chat, settled, kept: VecDeque::new(), kept_bytes: 0, places: HashMap::new() }
+    pub(super) fn new(
+        chat: Arc<Chat>,
+        settled: mpsc::Receiver<Vec<Settled>>,
+        asked: mpsc::Receiver<oneshot::Sender<()>>,
+    ) -> Publisher {
+        Publisher { chat, settled, asked, kept: VecDeque::new(), kept_bytes: 0, places: HashMap::new() }
     }
 
     /// Publishes until the store is closed, and meanwhile tidies up.
@@ -60,14 +69,35 @@ impl Publisher {
     pub async fn run(mut self) {
         let upkeep = upkeep::run(Arc::clone(&self.chat));
         let publish = async {
-            while let Some(batch) = self.settled.recv().await {
-                self.publish(batch);
+            loop {
+                tokio::select! {
+                    // By chance, for there may always be another batch.
+                    batch = self.settled.recv() => match batch {
+                        Some(batch) => self.publish(batch),
+                        None => return,
+                    },
+                    // The chat has the other end, so there is always another one.
+                    Some(answer) = self.asked.recv() => {
+                        self.touch_rooms();
+                        // Whoever asked may have gone.
+                        let _ = answer.send(());
+                    }
+                }
             }
         };
         tokio::select! {
             biased;
             () = publish => {}
             () = upkeep => {}
+        }
+    }
+
+    /// Takes and gives back the locks of the rooms that always exist, as publishing would: where one of them is never given
+    /// back, nobody is answered.
+    fn touch_rooms(&self) {
+        for room in self.chat.options().default_rooms.iter().filter_map(|name| self.chat.rooms.named(name)) {
+            drop(room.ledger());
+            drop(room.live());
         }
     }
 
@@ -84,7 +114,14 @@ impl Publisher {
                         continue;
                     };
                     self.places.insert(room.id, parts.len());
-                    parts.push(Part { room, entries: Vec::new(), head: Seq::ZERO, changed: false, count: 0 });
+                    parts.push(Part {
+                        room,
+                        entries: Vec::new(),
+                        head: Seq::ZERO,
+                        changed: false,
+                        count: 0,
+                        timed: None,
+                    });
                     parts.len() - 1
                 }
             };
@@ -139,6 +176,9 @@ impl Publisher {
             // Whoever reads the answer may ask for what is behind it before the head has come there.
             room.tell(seq);
         }
+        if let Outcome::Appended(entry) = &outcome {
+            self.chat.counters.entry(&entry.body);
+        }
         if let Outcome::Appended(entry) = &outcome
             && changes_state(&entry.body)
         {
@@ -146,7 +186,7 @@ impl Publisher {
             part.changed = true;
         }
         match origin.downcast::<Waiter>().map(|waiter| *waiter) {
-            Ok(Waiter::Slot(session, ticket, posting)) => {
+            Ok(Waiter::Slot(session, ticket, posting, since)) => {
                 let answer = answer(room, &session, posting, &outcome);
                 session.settle(ticket, answer, seq.map(|seq| (room.id, seq)));
                 if posting == Posting::Message
@@ -166,6 +206,7 @@ impl Publisher {
                     told.posters.push(session);
                 }
                 if let Outcome::Appended(entry) = outcome {
+                    part.timed = part.timed.or(Some((entry.seq, since)));
                     part.entries.push(entry);
                 }
             }
@@ -223,7 +264,12 @@ impl Publisher {
                 }
             }
         }
+        // One of them for each commit: that tells how long it takes, and costs the others nothing.
+        let sample = part.timed.and_then(|timed| Some((timed, Arc::clone(&live.followers.last()?.session))));
         drop(live);
+        if let Some(((seq, since), follower)) = sample {
+            follower.time(Timed { room: room.id, seq, since });
+        }
         if let Some(name) = renamed {
             self.chat.rooms.rename(room, name);
         }

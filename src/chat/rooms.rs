@@ -139,6 +139,12 @@ impl Rooms {
         table.by_name.range(behind).map(|(_, room)| Arc::clone(room)).collect()
     }
 
+    /// How many there are: those that are no direct conversations, and those that are.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let table = self.table();
+        (table.by_name.len(), table.by_id.len().saturating_sub(table.by_name.len()))
+    }
+
     fn table(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::chat::figures::Counters;
 use crate::chat::flood::Rate;
 use crate::chat::limits::Options;
 use crate::chat::online::{Online, Person, Status};
@@ -47,6 +48,9 @@ pub struct Chat {
     /// A room keeps its entries for another time than it did when this was looked at last.
     pub(super) ages_changed: AtomicBool,
     pub(super) started: Instant,
+    pub(super) counters: Counters,
+    /// Where the publisher hears who wants to know whether it is still there.
+    ask_publisher: mpsc::Sender<oneshot::Sender<()>>,
     stamps: AtomicU64,
     sessions: AtomicU64,
 }
@@ -63,6 +67,7 @@ impl Chat {
     ) -> Result<(Arc<Chat>, Publisher), StoreError> {
         let settled =
             store.settled().ok_or_else(|| StoreError::unavailable("the store serves another chat already"))?;
+        let (ask_publisher, asked) = mpsc::channel(1);
         let chat = Arc::new(Chat {
             options: RwLock::new(Arc::new(options)),
             store,
@@ -77,6 +82,8 @@ impl Chat {
             upkeep: Notify::new(),
             ages_changed: AtomicBool::default(),
             started: Instant::now(),
+            counters: Counters::default(),
+            ask_publisher,
             stamps: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
         });
@@ -93,7 +100,7 @@ impl Chat {
                 chat.create(NewRoom { name: name.clone(), ..chat.new_room(RoomKind::Public) }).await?;
             }
         }
-        let publisher = Publisher::new(Arc::clone(&chat), settled);
+        let publisher = Publisher::new(Arc::clone(&chat), settled, asked);
         Ok((chat, publisher))
     }
 
@@ -124,18 +131,14 @@ impl Chat {
         self.orders.take()
     }
 
-    /// How many rooms there are, apart from direct conversations; how many sessions in which somebody is logged in; and how
-    /// many accounts and guests are online.
-    pub fn census(&self) -> Census {
-        let everybody = self.online.everybody();
-        let guests = everybody.iter().filter(|person| person.user.is_guest()).count();
-        Census {
-            rooms: self.rooms.behind("").len(),
-            sessions: everybody.iter().map(|person| person.sessions()).sum(),
-            accounts: everybody.len() - guests,
-            guests,
-            level: self.standing.level(),
-        }
+    /// How many sessions there are in which somebody is logged in.
+    pub fn sessions(&self) -> usize {
+        self.online.everybody().iter().map(|person| person.sessions()).sum()
+    }
+
+    /// How far an admin has closed the server.
+    pub fn level(&self) -> Level {
+        self.standing.level()
     }
 
     /// A room that is about to be made, without a name, topic or owner yet.
@@ -217,6 +220,32 @@ impl Chat {
         let (done, outcome) = oneshot::channel();
         self.store.queue().push(place, write(done)).map_err(|_| StoreError::Closed)?;
         outcome.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Goes through the queue and the writer, and back.
+    ///
+    /// # Errors
+    /// Nothing could be stored now.
+    pub async fn ask_writer(&self) -> Result<(), StoreError> {
+        self.write(0, Write::Probe).await
+    }
+
+    /// Has a reader look something up.
+    ///
+    /// # Errors
+    /// Nothing can be read now.
+    pub async fn ask_reader(&self) -> Result<(), StoreError> {
+        self.store.is_taken("").await.map(|_| ())
+    }
+
+    /// Has the publisher answer, and look whether the rooms can be had.
+    ///
+    /// # Errors
+    /// It is not there any more.
+    pub async fn ask_publisher(&self) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask_publisher.send(answer).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)
     }
 
     /// A session of this user ends; where it was the last, the user is offline. Ends a guest's memberships, but not its
@@ -384,17 +413,6 @@ impl Chat {
     pub(super) fn is_young(&self, within: Duration) -> bool {
         self.started.elapsed() < within
     }
-}
-
-/// How much there is of everything.
-#[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "see `Chat::census`")]
-pub struct Census {
-    pub rooms: usize,
-    pub sessions: usize,
-    pub accounts: usize,
-    pub guests: usize,
-    pub level: Level,
 }
 
 /// The others who follow a room and are told who is there; nobody in a big one.

@@ -88,6 +88,8 @@ pub(super) struct Inner {
     refused: usize,
     /// Which followed room is served first next time.
     pub(super) turn: usize,
+    /// An entry that is on its way here, if it is one of those that are measured.
+    pub(super) timed: Option<Box<Timed>>,
     /// What may be asked before login.
     flood: Bucket,
 }
@@ -97,6 +99,14 @@ pub(super) struct Inner {
 pub(super) struct UsedToken {
     pub(super) id: u64,
     pub(super) label: Line,
+}
+
+/// An entry whose way is measured.
+pub(super) struct Timed {
+    pub(super) room: RoomId,
+    pub(super) seq: Seq,
+    /// When it was accepted.
+    pub(super) since: Instant,
 }
 
 /// What is not sent for the moment.
@@ -154,8 +164,8 @@ pub enum Asking {
 
 /// Who waits for a posting. Travels through the store as [`crate::store::Origin`].
 pub(super) enum Waiter {
-    /// A session, which goes on meanwhile.
-    Slot(Arc<Session>, Ticket, Posting),
+    /// A session, which goes on meanwhile; and since when it waits.
+    Slot(Arc<Session>, Ticket, Posting, Instant),
     /// A request that goes on only then.
     Call(oneshot::Sender<Outcome>),
     /// It is a consequence of something else that somebody waits for.
@@ -208,6 +218,7 @@ impl Session {
                 token: None,
                 refused: 0,
                 turn: 0,
+                timed: None,
                 flood: Bucket::default(),
             }),
             wake: Notify::new(),

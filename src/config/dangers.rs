@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Config, ListenerSection, Registration};
+use super::{Config, Registration};
 
 /// One sentence each.
 pub(super) fn find(config: &Config) -> Vec<String> {
@@ -15,7 +15,7 @@ pub(super) fn find(config: &Config) -> Vec<String> {
                 .to_owned(),
         );
     }
-    for listener in config.listeners.iter().filter(|listener| is_exposed(listener)) {
+    for listener in config.listeners.iter().filter(|listener| is_exposed(&listener.address)) {
         let address = &listener.address;
         if listener.tls.is_none() {
             found.push(format!(
@@ -33,7 +33,14 @@ pub(super) fn find(config: &Config) -> Vec<String> {
             found.push(format!("{open}: whoever reaches {address} may come in"));
         }
     }
-    let exposed = config.listeners.iter().any(is_exposed);
+    let metrics = &config.metrics.address;
+    if !metrics.is_empty() && is_exposed(metrics) {
+        found.push(format!(
+            "metrics.address = {metrics:?}: whoever reaches that address can read the figures, and how the server is; \
+             there is neither a password nor encryption"
+        ));
+    }
+    let exposed = config.listeners.iter().any(|listener| is_exposed(&listener.address));
     let unlimited = [
         ("limits.messages_per_second", config.limits.messages_per_second == 0),
         ("limits.max_connections", config.limits.max_connections == 0),
@@ -49,12 +56,12 @@ pub(super) fn find(config: &Config) -> Vec<String> {
     found
 }
 
-/// Whether other machines may be able to reach a listener.
-fn is_exposed(listener: &ListenerSection) -> bool {
-    if listener.address.starts_with("unix:") {
+/// Whether other machines may be able to reach an address.
+fn is_exposed(address: &str) -> bool {
+    if address.starts_with("unix:") {
         return false;
     }
-    let host = listener.address.rsplit_once(':').map_or("", |(host, _)| host);
+    let host = address.rsplit_once(':').map_or("", |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match host.parse::<IpAddr>() {
         Ok(address) => !address.to_canonical().is_loopback(),

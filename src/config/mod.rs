@@ -213,8 +213,11 @@ impl Config {
             );
             wrong("log.directory", &what);
         }
-        if !self.metrics.address.is_empty() {
-            wrong("metrics.address", "metrics.address is given, but this version has no metrics yet, it must be \"\"");
+        let metrics = &self.metrics.address;
+        let twin = self.listeners.iter().any(|listener| listener.address == *metrics);
+        if twin && !metrics.is_empty() && !metrics.ends_with(":0") {
+            let what = format!("metrics.address {metrics:?} is that of a listener too, it must be another one");
+            wrong("metrics.address", &what);
         }
     }
 }

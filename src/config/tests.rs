@@ -141,8 +141,7 @@ fn every_key_can_be_set_in_the_file_and_by_a_variable() {
                     "text" => ("\"json\"", "json"),
                     "daily" => ("\"never\"", "never"),
                     "info" => ("\"debug\"", "debug"),
-                    // Reported, because this version has no metrics; see below.
-                    "" if section.name == "metrics" => continue,
+                    "" if section.name == "metrics" => ("\"127.0.0.1:9190\"", "127.0.0.1:9190"),
                     _ => ("\"/x\"", "/x"),
                 },
             };
@@ -260,8 +259,8 @@ fn each_problem_is_told_with_its_place() {
             "3:13: log.directory is \"log\", but log.format is \"journald\", which needs no files; it must be \"\"",
         ),
         (
-            "[metrics]\naddress = \"127.0.0.1:9190\"",
-            "2:11: metrics.address is given, but this version has no metrics yet, it must be \"\"",
+            "[metrics]\naddress = \"127.0.0.1:9998\"",
+            "2:11: metrics.address \"127.0.0.1:9998\" is that of a listener too, it must be another one",
         ),
         // The grammar.
         ("[log]\nlevel = \"a\"\nlevel = \"b\"", "3:1: level is given twice, it must be given once"),
@@ -514,4 +513,19 @@ fn noise_of_any_shape_is_refused_in_bounded_time() {
         assert!(message.len() < 64 << 10, "{} bytes about {:?}", message.len(), &shape[..20]);
     }
     assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn figures_that_others_can_read_are_remarked_on() {
+    for (address, remarks) in [
+        ("", 0),
+        ("127.0.0.1:9190", 0),
+        ("[::1]:9190", 0),
+        ("localhost:9190", 0),
+        ("0.0.0.0:9190", 1),
+        ("chat.example.org:9190", 1),
+    ] {
+        let config = good(&format!("[metrics]\naddress = \"{address}\"\n"));
+        assert_eq!(config.remarks().len(), remarks, "{address}: {:?}", config.remarks());
+    }
 }

@@ -1,6 +1,8 @@
 //! The nouns: plain values that are checked when they are made. No I/O, no JSON.
 
 pub mod entry;
+#[cfg(feature = "server")]
+pub mod histogram;
 pub mod id;
 pub mod mention;
 pub mod name;
@@ -15,6 +17,8 @@ pub mod user;
 pub mod words;
 
 pub use entry::{Anchor, Body, Entry, MemberChange, Message, Reaction, RoomChange};
+#[cfg(feature = "server")]
+pub use histogram::{Distribution, Histogram};
 pub use id::{RoomId, Seq, UserId};
 pub use name::{NameError, NameRule, RoomName, Username};
 #[cfg(feature = "server")]

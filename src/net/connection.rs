@@ -131,6 +131,10 @@ pub enum Closed {
 }
 
 impl Closed {
+    /// All of them, in the order in which they are declared.
+    pub const ALL: &'static [Closed] =
+        &[Closed::Finished, Closed::Stalled, Closed::Hurried, Closed::Cut, Closed::Broken, Closed::Abandoned];
+
     /// The reason as a word for logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

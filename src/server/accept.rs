@@ -17,6 +17,7 @@ use crate::protocol::{Code, Dialects, Refusal};
 use crate::server::bridge::{Asker, Ignorant, Link, Manners, Teller, Turned};
 use crate::server::certificates::Security;
 use crate::server::connections::{Connections, NoPlace, Place};
+use crate::server::counters::{Counters, one_more};
 use crate::server::handshake::{Handshake, Sparse};
 
 /// How many connections at once are told why they may not come in. The others are closed without a word.
@@ -44,7 +45,7 @@ pub(super) struct Guest {
 /// What a connection holds for as long as it lives.
 pub(super) enum Ticket {
     /// It counts among those from its address.
-    Counted { _admission: Admission },
+    Counted(#[expect(dead_code, reason = "held for as long as it lives")] Admission),
     /// It is one of the few at the control socket.
     Control { _permit: OwnedSemaphorePermit },
 }
@@ -63,6 +64,7 @@ pub(super) struct Door {
     pub(super) connections: Arc<Connections>,
     terms: RwLock<Arc<Terms>>,
     pub(super) tasks: TaskTracker,
+    pub(super) counters: Arc<Counters>,
     pub(super) handshake_log: Mutex<Sparse>,
     turned: Arc<Semaphore>,
 }
@@ -75,6 +77,7 @@ impl Door {
             connections: Arc::default(),
             terms: RwLock::new(Arc::new(terms)),
             tasks: TaskTracker::new(),
+            counters: Arc::new(Counters::new()),
             handshake_log: Mutex::default(),
             turned: Arc::new(Semaphore::new(MOST_TURNED_AWAY)),
         }
@@ -104,13 +107,17 @@ impl Door {
                 Peer::Ip(address) => Origin::Address(address),
                 Peer::Local => Origin::Local,
             };
-            let admission = self.limiter.admit(peer, Instant::now()).map_err(Refusal::from);
-            let welcome = admission.and_then(|admission| {
-                self.welcome(origin, Arc::clone(&dialects), Some(Ticket::Counted { _admission: admission }))
-            });
+            let admission = self.limiter.admit(peer, Instant::now());
+            let admission = admission.inspect_err(|why| self.counters.reject(*why)).map_err(Refusal::from);
+            let welcome = admission
+                .and_then(|admission| self.welcome(origin, Arc::clone(&dialects), Some(Ticket::Counted(admission))));
             match (welcome, acceptor.clone()) {
-                (Ok(guest), None) => self.serve(stream, guest),
+                (Ok(guest), None) => {
+                    one_more(&self.counters.accepted);
+                    self.serve(stream, guest);
+                }
                 (Ok(guest), Some(acceptor)) => {
+                    one_more(&self.counters.accepted);
                     let handshake = Handshake { acceptor, stream, peer };
                     self.tasks.spawn(Arc::clone(&self).serve_after(handshake, guest));
                 }
@@ -127,10 +134,12 @@ impl Door {
         ticket: Option<Ticket>,
     ) -> Result<Guest, Refusal> {
         let terms = self.terms();
-        let link = Arc::new(Link::new(self.chat.session(origin), dialects, terms.manners, ticket));
+        let session = self.chat.session(origin);
+        let link = Arc::new(Link::new(session, dialects, terms.manners, ticket, Arc::clone(&self.counters)));
         // Whoever lives in the same program as the server does not count as a stranger.
         let most = if origin == Origin::Host { 0 } else { terms.max_unauthenticated };
-        let place = self.connections.add(&link, most)?;
+        let place = self.connections.add(&link, most);
+        let place = place.inspect_err(|why| self.counters.no_place(*why))?;
         Ok(Guest { link, place, since: tokio::time::Instant::now() })
     }
 
@@ -143,6 +152,7 @@ impl Door {
 
     /// Says why a connection may not come in, and closes it.
     pub(super) fn turn_away(&self, stream: Stream, acceptor: Option<Acceptor>, dialects: &Dialects, refusal: &Refusal) {
+        self.counters.refuse(refusal);
         let Ok(permit) = Arc::clone(&self.turned).try_acquire_owned() else { return };
         let (ignorant, turned) = (Ignorant::new(permit), Turned::away(dialects, refusal));
         let (options, tasks) = (Arc::clone(&self.terms().connection), self.tasks.clone());

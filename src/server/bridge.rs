@@ -4,6 +4,7 @@
 //! long somebody may take to log in is decided here, because it needs to know of both sides: of bytes and of logins.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::net::framing::{Fault, Frame, Rules};
 use crate::protocol::{Code, Dialect, Dialects, Hint, Kind, Refusal};
 use crate::server::accept::Ticket;
 use crate::server::connections::Place;
+use crate::server::counters::{Counters, one_more};
 
 /// How much of the input may be no JSON.
 const MOST_BAD_JSON: u8 = 10;
@@ -51,7 +53,8 @@ pub(super) struct Link {
     /// The first byte has come.
     began: OnceLock<Instant>,
     manners: Manners,
-    _ticket: Option<Ticket>,
+    counters: Arc<Counters>,
+    ticket: Option<Ticket>,
 }
 
 impl Link {
@@ -60,9 +63,10 @@ impl Link {
         dialects: Arc<Dialects>,
         manners: Manners,
         ticket: Option<Ticket>,
+        counters: Arc<Counters>,
     ) -> Link {
         let link =
-            Link { session, dialects, dialect: OnceLock::new(), began: OnceLock::new(), manners, _ticket: ticket };
+            Link { session, dialects, dialect: OnceLock::new(), began: OnceLock::new(), manners, counters, ticket };
         if let Some(pinned) = link.dialects.pinned() {
             link.speak(|| pinned);
         }
@@ -95,6 +99,11 @@ impl Link {
         while !self.session.next().await.last {}
     }
 
+    /// How many entries stand behind its cursors.
+    pub(super) fn lag(&self) -> u64 {
+        self.session.lag()
+    }
+
     /// Ends the connection as it stands.
     pub(super) fn cut(&self) {
         self.session.close();
@@ -111,12 +120,23 @@ impl Link {
             if dialect.pace().is_some() {
                 self.session.set_form(crate::chat::Form::Typed);
             }
+            one_more(if dialect.room().is_some() { &self.counters.course } else { &self.counters.native });
             dialect
         })
     }
 
     fn is_course(&self) -> bool {
         self.dialect.get().is_some_and(|dialect| dialect.room().is_some())
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(dialect) = self.dialect.get() {
+            let counters = &self.counters;
+            let sessions = if dialect.room().is_some() { &counters.course } else { &counters.native };
+            sessions.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -273,6 +293,9 @@ impl Transmitter for Teller {
             let dialect = self.link.dialect();
             let mut bytes = Vec::new();
             for answered in &round.answers {
+                if let Answered::Request(_, Err(refusal)) | Answered::Fault(refusal) = answered {
+                    self.link.counters.refuse(refusal);
+                }
                 match answered {
                     Answered::Request(tag, answer) => dialect.answer(tag, answer, &mut bytes),
                     Answered::Fault(refusal) => dialect.fault(refusal, &mut bytes),
@@ -310,6 +333,10 @@ impl Transmitter for Teller {
     }
 
     fn closed(&mut self, why: Closed) {
+        // Those of this program itself are not accepted either.
+        if matches!(self.link.ticket, Some(Ticket::Counted(_))) {
+            self.link.counters.close(why);
+        }
         tracing::debug!(reason = why.as_str(), "connection closed");
         self.link.session.close();
     }

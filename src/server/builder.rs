@@ -43,6 +43,7 @@ pub struct Builder {
     config: Config,
     data_dir: Option<PathBuf>,
     listen: Vec<String>,
+    metrics: Option<String>,
     store: Option<Arc<dyn Store>>,
     clock: Arc<dyn Clock>,
     control_socket: Option<PathBuf>,
@@ -54,6 +55,7 @@ impl Builder {
             config,
             data_dir: None,
             listen: Vec::new(),
+            metrics: None,
             store: None,
             clock: Arc::new(SystemClock),
             control_socket: None,
@@ -70,6 +72,14 @@ impl Builder {
     /// given several times.
     pub fn listen(mut self, address: impl Into<String>) -> Builder {
         self.listen.push(address.into());
+        self
+    }
+
+    /// Serves `/metrics` and `/health` over HTTP there (`HOST:PORT`, `unix:PATH`; port 0 picks a free one; "" is nowhere).
+    /// Unless this is called they are served nowhere, whatever the configuration says. There is neither a password nor
+    /// encryption: it is for this machine, or a network of one's own.
+    pub fn metrics(mut self, address: impl Into<String>) -> Builder {
+        self.metrics = Some(address.into()).filter(|address| !address.is_empty());
         self
     }
 
@@ -98,7 +108,7 @@ impl Builder {
     /// # Errors
     /// [`StartError`] says why it does not start; then nothing was left behind but, at most, an empty data directory.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Builder { mut config, data_dir, listen, store, clock, control_socket } = self;
+        let Builder { mut config, data_dir, listen, metrics, store, clock, control_socket } = self;
         let own_listeners = !listen.is_empty();
         if own_listeners {
             if config.listeners.iter().any(|listener| listener.tls.is_some()) {
@@ -113,19 +123,13 @@ impl Builder {
         // The addresses first: where they are taken, another server runs here, and its data is not touched.
         let mut entrances = Vec::new();
         for (section, security) in config.listeners.iter().zip(secured) {
-            let wrong = |source| StartError::Address { address: section.address.clone(), source };
-            let address = match section.address.parse().map_err(wrong)? {
-                Address::Unix(path) => Address::Unix(data_dir.clone().unwrap_or_default().join(path)),
-                address => address,
-            };
-            if let (Address::Unix(_), Some(data_dir)) = (&address, &data_dir) {
-                data_dir::make(data_dir).map_err(|source| StartError::DataDir { path: data_dir.clone(), source })?;
-            }
-            let listener = Listener::bind(&address)?;
+            let listener = bind(&section.address, data_dir.as_deref())?;
             let course = options::course(&config, &section.course.over(&config.course));
             let dialects = Dialects::new(options::dialect(section.dialect), course);
             entrances.push(Entrance { listener, dialects: Arc::new(dialects), security });
         }
+
+        let metrics = metrics.map(|address| bind(&address, data_dir.as_deref())).transpose()?;
 
         let (store, data_dir): (Arc<dyn Store>, PathBuf) = match (store, data_dir) {
             (Some(store), data_dir) => (store, data_dir.unwrap_or_default()),
@@ -175,6 +179,7 @@ impl Builder {
             store,
             entrances,
             control,
+            metrics,
             data_dir,
             hurry,
             cut,
@@ -198,4 +203,17 @@ fn bind_control(config: &Config, data_dir: &Path, path: PathBuf) -> Result<Optio
         }
         Err(source) => Err(StartError::ControlSocket { path: config.server.control_socket.clone(), source }),
     }
+}
+
+/// Listens at an address. A Unix socket's path is relative to the data directory, which is made for it.
+fn bind(address: &str, data_dir: Option<&Path>) -> Result<Listener, StartError> {
+    let wrong = |source| StartError::Address { address: address.to_owned(), source };
+    let address = match address.parse().map_err(wrong)? {
+        Address::Unix(path) => Address::Unix(data_dir.unwrap_or(Path::new("")).join(path)),
+        address => address,
+    };
+    if let (Address::Unix(_), Some(data_dir)) = (&address, data_dir) {
+        data_dir::make(data_dir).map_err(|source| StartError::DataDir { path: data_dir.to_owned(), source })?;
+    }
+    Ok(Listener::bind(&address)?)
 }

@@ -71,14 +71,20 @@ impl Connections {
         table.all.values().filter_map(Weak::upgrade).collect()
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.table().all.len()
-    }
-
     /// Those that there are.
     pub(super) fn all(&self) -> Vec<Arc<Link>> {
         self.table().all.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// How many there are, and in how many of them nobody is logged in.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let table = self.table();
+        (table.all.len(), table.strangers.len())
+    }
+
+    /// Those that there are, but no more than so many.
+    pub(super) fn some(&self, most: usize) -> Vec<Arc<Link>> {
+        self.table().all.values().filter_map(Weak::upgrade).take(most).collect()
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

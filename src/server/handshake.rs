@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::net::{Acceptor, Peer, Stream};
 use crate::server::accept::{Door, Guest};
+use crate::server::counters::one_more;
 
 /// How many failed handshakes are logged in a second.
 const MOST_LOGGED: u32 = 10;
@@ -43,6 +44,7 @@ impl Door {
         match outcome {
             Ok(stream) => self.serve(stream, guest),
             Err(error) => {
+                one_more(&self.counters.failed_handshakes);
                 // Its place is free again, whatever there is to say yet.
                 drop(guest);
                 self.log_failure(peer, &error).await;

@@ -3,18 +3,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::chat::{self, Census};
+use crate::chat;
 use crate::model::Time;
 use crate::protocol::response::{self, ServerStatus};
 use crate::server::accept::Door;
+use crate::server::health::{Health, Inside};
 use crate::server::running::Server;
-use crate::store::Store;
 
 /// How many orders may wait for the program.
 const MOST_WAITING: usize = 16;
+/// How long the parts of the server may take to say that they are there.
+const PROBE: Duration = Duration::from_millis(500);
 
 /// Something that an admin asks of the program that the server lives in.
 #[derive(Debug)]
@@ -78,38 +81,37 @@ impl Server {
     }
 }
 
-/// Where the process can be looked at from.
+/// Where the server can be looked at from.
+#[derive(Clone)]
 pub(super) struct Lookout {
-    pub(super) door: Weak<Door>,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) database: std::path::PathBuf,
+    pub(super) inside: Weak<Inside>,
     pub(super) started: Time,
 }
 
 impl Lookout {
-    fn status(&self) -> Option<ServerStatus> {
-        let door = self.door.upgrade()?;
-        let Census { rooms, sessions, accounts, guests, level } = door.chat.census();
-        let size = |suffix: &str| {
-            let mut path = self.database.clone().into_os_string();
-            path.push(suffix);
-            std::fs::metadata(path).map_or(0, |file| file.len())
+    /// How the server is doing, found out by asking its parts.
+    async fn status(self) -> Option<ServerStatus> {
+        let inside = self.inside.upgrade()?;
+        let problem = Health(Arc::clone(&inside)).probe(PROBE).await.err();
+        let (chat, stats) = (&inside.door.chat, inside.stats());
+        let of = |counts: &[(&'static str, u64)], what: &str| {
+            counts.iter().find(|(name, _)| *name == what).map_or(0, |(_, count)| *count)
         };
         Some(ServerStatus {
-            version: env!("CARGO_PKG_VERSION").into(),
-            name: door.chat.options().name.clone(),
+            version: stats.version.into(),
+            name: chat.options().name.clone(),
             started: self.started,
-            level,
-            ready: true,
-            problem: None,
-            connections: door.connections.count() as u64,
-            sessions: sessions as u64,
-            accounts: accounts as u64,
-            guests: guests as u64,
-            rooms: rooms as u64,
-            queue: self.store.queue().len() as u64,
-            database_bytes: size(""),
-            wal_bytes: size("-wal"),
+            level: chat.level(),
+            ready: problem.is_none(),
+            problem: problem.map(|problem| problem.to_string().into()),
+            connections: stats.connections as u64,
+            sessions: chat.sessions() as u64,
+            accounts: of(&stats.online, "account"),
+            guests: of(&stats.online, "guest"),
+            rooms: of(&stats.rooms, "room"),
+            queue: inside.store.queue().len() as u64,
+            database_bytes: stats.database_bytes.unwrap_or_default(),
+            wal_bytes: stats.wal_bytes.unwrap_or_default(),
         })
     }
 }
@@ -139,9 +141,9 @@ async fn run(
         let for_program = match order {
             None => return,
             Some(chat::Order::Status(answer)) => {
-                if let Some(status) = lookout.status() {
-                    let _ = answer.send(status);
-                }
+                // Where something hangs it takes its time, in which other orders can be obeyed.
+                let status = lookout.clone().status();
+                tokio::spawn(async move { status.await.map(|status| answer.send(status).is_ok()) });
                 continue;
             }
             Some(chat::Order::Reload(answer)) => Order::Reload(ReloadOrder(answer)),

@@ -13,12 +13,13 @@ use crate::chat::{Origin, Publisher};
 use crate::client::{Client, ClientError};
 use crate::config::Config;
 use crate::model::Time;
-use crate::net::listener::LocalAddress;
+use crate::net::listener::{Listener, LocalAddress};
 use crate::server::accept::{Door, Entrance};
 use crate::server::certificates::{self, Security};
 use crate::server::control::{self, Control};
+use crate::server::health::{Health, Inside, NotReady};
 use crate::server::orders::{self, Lookout, Orders};
-use crate::server::{Builder, CertificateErrors, options};
+use crate::server::{Builder, CertificateErrors, Stats, http};
 use crate::store::{Store, StoreError};
 
 /// When clients may try again after the server has stopped.
@@ -33,6 +34,10 @@ const CUT: Duration = Duration::from_secs(1);
 pub struct Server {
     pub(super) door: Arc<Door>,
     store: Arc<dyn Store>,
+    inside: Arc<Inside>,
+    /// Where `/metrics` is, and what ends it.
+    metrics: Option<LocalAddress>,
+    end: CancellationToken,
     entries: Vec<Entry>,
     data_dir: PathBuf,
     config: Mutex<Config>,
@@ -69,6 +74,7 @@ pub(super) struct ServerParts {
     pub(super) store: Arc<dyn Store>,
     pub(super) entrances: Vec<Entrance>,
     pub(super) control: Option<Control>,
+    pub(super) metrics: Option<Listener>,
     pub(super) data_dir: PathBuf,
     pub(super) hurry: CancellationToken,
     pub(super) cut: CancellationToken,
@@ -90,6 +96,7 @@ impl Server {
             store,
             entrances,
             control,
+            metrics,
             data_dir,
             hurry,
             cut,
@@ -113,11 +120,31 @@ impl Server {
         if let Some(control) = control {
             door.tasks.spawn(control.accept(Arc::clone(&door), stop.clone()));
         }
-        let database = options::store(&config, &data_dir).file;
-        let lookout = Lookout { door: Arc::downgrade(&door), store: Arc::clone(&store), database, started };
-        let orders = orders::take(&door, lookout);
-        let (config, publishing) = (Mutex::new(config), Some(publishing));
-        Server { door, store, entries, data_dir, config, own_listeners, orders, stop, hurry, cut, failed, publishing }
+        let inside = Inside::new(Arc::clone(&door), Arc::clone(&store), stop.clone(), failed.clone());
+        let (inside, end) = (Arc::new(inside), CancellationToken::new());
+        let metrics = metrics.map(|listener| {
+            let address = listener.local_address().clone();
+            tokio::spawn(http::serve(listener, Arc::clone(&inside), end.clone()));
+            address
+        });
+        let orders = orders::take(&door, Lookout { inside: Arc::downgrade(&inside), started });
+        Server {
+            door,
+            store,
+            inside,
+            metrics,
+            end,
+            entries,
+            data_dir,
+            config: Mutex::new(config),
+            own_listeners,
+            orders,
+            stop,
+            hurry,
+            cut,
+            failed,
+            publishing: Some(publishing),
+        }
     }
 
     /// Where it listens on TCP, in the order of the configuration, with the ports that were picked.
@@ -129,6 +156,46 @@ impl Server {
     pub fn listening(&self) -> Vec<String> {
         let kind = |entry: &Entry| if entry.security.is_some() { "tls" } else { entry.address.kind() };
         self.entries.iter().map(|entry| format!("{} ({})", entry.address, kind(entry))).collect()
+    }
+
+    /// Where `/metrics` and `/health` are served, if they are, and over TCP.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().and_then(LocalAddress::socket_address)
+    }
+
+    /// Where `/metrics` and `/health` are served, for people: `127.0.0.1:9190`, `unix:/run/snakk/metrics.sock`.
+    pub fn metrics_listening(&self) -> Option<String> {
+        self.metrics.as_ref().map(LocalAddress::to_string)
+    }
+
+    /// What was counted since the start, and what there is now. Asks up to 10,000 sessions how far they lag, and the system
+    /// for the sizes of files.
+    ///
+    /// # Example
+    /// ```
+    /// # async fn example(server: &snakk::Server) {
+    /// let stats = server.stats();
+    /// println!("{} connections, {} deliveries", stats.connections, stats.deliveries);
+    /// print!("{}", snakk::server::prometheus(&stats)); // what /metrics would say
+    /// # }
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.inside.stats()
+    }
+
+    /// Asks the server how it is: the thread that writes, through its queue, those that read, what shows entries to
+    /// followers, and a session. Nothing is written but where something could not be stored a while ago, to see whether it
+    /// can be again.
+    ///
+    /// # Errors
+    /// The worst of what is wrong. [`NotReady::is_alive`] says whether a restart would help.
+    pub async fn probe(&self, within: Duration) -> Result<(), NotReady> {
+        self.health().probe(within).await
+    }
+
+    /// What [`Server::probe`] asks, for a task that outlives the call of [`Server::shutdown`].
+    pub fn health(&self) -> Health {
+        Health(Arc::clone(&self.inside))
     }
 
     /// Reads the certificates and keys of all listeners again, from the files that they had at the start. Those who connect
@@ -239,6 +306,7 @@ impl Server {
         if let Some(publishing) = self.publishing.take() {
             let _ = timeout(CUT, publishing).await;
         }
+        self.end.cancel();
         closed.unwrap_or_else(|_| Err(StoreError::unavailable("a commit hangs")))?;
         Ok(Shutdown { connections, cut })
     }
@@ -252,6 +320,7 @@ impl Drop for Server {
             link.cut();
         }
         self.cut.cancel();
+        self.end.cancel();
         // What waits is still committed; then the store closes itself.
         self.store.queue().close();
     }

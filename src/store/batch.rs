@@ -20,6 +20,8 @@ pub(super) enum Fate {
     Account(Created<UserId>),
     /// What the change answers.
     Changed(u64),
+    /// There was nothing to store.
+    Probed,
     /// The append was not stored though nothing failed.
     Unmet(Unmet),
     /// Nothing was stored.
@@ -89,7 +91,7 @@ pub(super) fn settle(
                     Fate::Duplicate(seq, time) => Outcome::Duplicate { seq, time },
                     Fate::Failed(error) => Outcome::Failed { generation: generations.required(append.room), error },
                     Fate::Unmet(unmet) => Outcome::Unmet(unmet),
-                    Fate::Room(_) | Fate::Account(_) | Fate::Changed(_) => {
+                    Fate::Room(_) | Fate::Account(_) | Fate::Changed(_) | Fate::Probed => {
                         Outcome::Failed { generation: generations.required(append.room), error: defect() }
                     }
                 };
@@ -105,6 +107,13 @@ pub(super) fn settle(
             Write::Change(_, done) => {
                 let _ = done.send(match fate {
                     Fate::Changed(answer) => Ok(answer),
+                    Fate::Failed(error) => Err(error),
+                    _ => Err(defect()),
+                });
+            }
+            Write::Probe(done) => {
+                let _ = done.send(match fate {
+                    Fate::Probed => Ok(()),
                     Fate::Failed(error) => Err(error),
                     _ => Err(defect()),
                 });

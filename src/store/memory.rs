@@ -32,6 +32,8 @@ pub struct Faults {
     pub lost: BTreeSet<u64>,
     /// These are kept, and yet reported as failed: what a failing sync can do.
     pub kept: BTreeSet<u64>,
+    /// From this one on nothing is taken from the queue any more, until the store is closed: what a deadlock does.
+    pub stuck_from: Option<u64>,
 }
 
 /// A [`Store`] of maps.
@@ -103,6 +105,9 @@ fn run(shared: &Shared, faults: &Faults, settled: &mpsc::Sender<Vec<Settled>>) {
     let mut commit = 0;
     while shared.queue.take(&mut batch) {
         commit += 1;
+        if faults.stuck_from.is_some_and(|from| commit >= from) {
+            shared.queue.wait_for_close();
+        }
         if !faults.lost.contains(&commit) {
             // Under the lock, so that nobody sees half of it.
             if let Some(state) = &mut *shared.lock() {
@@ -232,7 +237,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_planned_failure_is_unknown_to_the_writer_and_settled_by_the_nonce() {
-        let faults = Faults { lost: [2].into(), kept: [3].into() };
+        let faults = Faults { lost: [2].into(), kept: [3].into(), ..Faults::default() };
         let mut it = Subject::new(MemoryStore::with_faults(faults));
         let room = it.room("a").await;
         assert!(matches!(it.append(nonce(said(room, 1, "lost"), "a")).await, Outcome::Failed { generation: 1, .. }));

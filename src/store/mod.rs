@@ -20,6 +20,7 @@ mod page;
 mod queue;
 mod records;
 pub mod sqlite;
+mod vitals;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
@@ -30,6 +31,7 @@ pub use records::{
     StoredMembership, StoredPage, StoredRoom, StoredToken, Suspension, Unmet, Unread, Write,
 };
 pub use sqlite::{Durability, OpenError, Options, SqliteStore};
+pub use vitals::Vitals;
 
 /// A reading under way. Stores are used as `dyn Store`, so the future is boxed.
 pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -124,6 +126,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether an account has, or had, a name with that skeleton.
     fn is_taken(&self, skeleton: &str) -> Reading<'_, bool>;
+
+    /// How the store is doing, for whoever watches it. Does not wait for what the store is at. Nothing depends on it but
+    /// what is shown, and whether a store that takes its time is taken for one that hangs.
+    fn vitals(&self) -> Vitals {
+        Vitals::default()
+    }
 
     /// Commits and settles what waits in the queue, takes no more, and closes the store as a clean stop does. The second
     /// call does nothing.

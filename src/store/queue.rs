@@ -130,6 +130,20 @@ impl WriteQueue {
         !batch.is_empty()
     }
 
+    /// Waits until the queue is closed.
+    pub(super) fn wait_for_close(&self) {
+        let mut waiting = self.lock();
+        while !waiting.closed {
+            waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// How many places there are, and how many of them are taken by what waits or is being committed.
+    pub fn places(&self) -> (usize, usize) {
+        let bound = self.bound as usize;
+        (bound, bound.saturating_sub(self.places.available_permits()))
+    }
+
     /// How many writes wait to be taken.
     pub fn len(&self) -> usize {
         self.lock().writes.len()

@@ -28,6 +28,8 @@ pub enum Write {
     CreateAccount(NewAccount, Done<Created<UserId>>),
     /// Anything else; see [`Change`] for what each answers.
     Change(Box<Change>, Done<u64>),
+    /// Nothing: somebody wants to know whether the store still answers, and could store something. Answered in its turn.
+    Probe(Done<()>),
 }
 
 /// One more entry for a room.

@@ -404,7 +404,7 @@ async fn a_full_disk_is_told_reading_goes_on_and_posting_comes_back_by_itself() 
 #[tokio::test]
 async fn numbers_go_on_without_a_gap_behind_commits_that_failed() {
     // Which commits fail and are lost, and which fail and are there nevertheless.
-    let faults = Faults { lost: (20..40).chain(60..61).collect(), kept: (50..55).collect() };
+    let faults = Faults { lost: (20..40).chain(60..61).collect(), kept: (50..55).collect(), ..Faults::default() };
     let server = Server::builder(server::free()).store(MemoryStore::with_faults(faults)).start();
     let server = within("the start", server).await.expect("a server");
     let address = server.local_addrs()[0];

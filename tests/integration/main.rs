@@ -29,6 +29,7 @@ mod levels;
 mod limits;
 mod load;
 mod logs;
+mod metrics;
 mod native;
 mod pages;
 mod picture;

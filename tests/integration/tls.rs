@@ -550,6 +550,8 @@ async fn a_certificate_that_is_out_of_date_and_a_key_that_is_no_secret_are_warne
         let line = line_with(&mut daemon, words).await;
         assert!(line.contains("WARN"), "{line}");
         line_with(&mut daemon, "listening on 127.0.0.1:").await;
+        // The next one needs its database.
+        daemon.kill9().await;
     }
 }
 

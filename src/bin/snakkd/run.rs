@@ -1,5 +1,6 @@
 //! Running: from the configuration to the last line of the log.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -31,7 +32,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let done = runtime.block_on(async {
         let mut server = Server::builder(found.config.clone())
             .data_dir(&data_dir)
-            .control_socket(&found.config.server.control_socket);
+            .control_socket(&found.config.server.control_socket)
+            .metrics(&found.config.metrics.address);
         for address in &args.listen {
             server = server.listen(address);
         }
@@ -52,24 +54,33 @@ async fn serve(
     let listening = server.listening();
     let lines: String = listening.iter().map(|address| format!("listening on {address}\n")).collect();
     verbs::say(&lines);
-    notify::ready(listening.len());
+    let watchdog = tokio::spawn(notify::feed_watchdog(server.health()));
     let file = found.file.as_ref().map_or_else(|| "none, defaults".to_owned(), |file| file.display().to_string());
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         configuration = file,
         path = %server.data_dir().display(),
         listener = listening.join(", "),
+        metrics = server.metrics_listening(),
         "snakkd is running"
     );
     found.config.remarks().iter().for_each(|remark| tracing::warn!("{remark}"));
     let mut minute = tokio::time::interval(Duration::from_secs(60));
+    let mut answers = pin!(notify::until_it_answers(server.health()));
+    let mut ready = false;
     let died = loop {
         tokio::select! {
+            () = &mut answers, if !ready => {
+                ready = true;
+                notify::ready(listening.len());
+            }
             order = orders.recv() => match order {
                 Some(Order::Reload) => {
                     notify::reloading();
                     reload(args, &server, logging);
-                    notify::ready(listening.len());
+                    if ready {
+                        notify::ready(listening.len());
+                    }
                 }
                 Some(Order::ReopenLog) => logging.reopen(),
                 // Without the thread that hears signals nobody could ever stop us.
@@ -100,6 +111,8 @@ async fn serve(
     notify::stopping();
     tracing::info!(reason = if died { "defect" } else { "signal" }, "shutting down");
     let shut_down = server.shutdown().await;
+    // Until here it is alive.
+    watchdog.abort();
     if died {
         return Err(Failure::new(exit::FAILURE, "the server cannot go on; its log says why"));
     }

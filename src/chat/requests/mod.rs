@@ -16,6 +16,7 @@ mod talk;
 use std::sync::Arc;
 
 use crate::chat::Chat;
+use crate::chat::figures::one_more;
 use crate::chat::online::Person;
 use crate::chat::requests::talk::{Draft, What};
 use crate::chat::room::Room;
@@ -142,9 +143,23 @@ pub(super) fn handle(session: &Arc<Session>, ask: Ask) -> Asking {
         // Somebody may have ended the session meanwhile.
         let is_here = person.as_ref().is_none_or(|person| session.is_of(person));
         let answer = if is_here { in_order(&session, person, request).await } else { Err(Code::NotLoggedIn.into()) };
+        count(&session.chat, tag.kind, &answer);
         session.answer(tag, answer);
         Next::Ask
     }))
+}
+
+/// Counts who comes in, and who tried in vain.
+fn count(chat: &Chat, kind: Kind, answer: &Answer) {
+    let counters = &chat.counters;
+    match (kind, answer) {
+        (Kind::Login | Kind::Enter, Ok(_)) => one_more(&counters.logins),
+        (Kind::Login | Kind::Enter, Err(refusal)) if refusal.code == Code::BadCredentials => {
+            one_more(&counters.bad_credentials);
+        }
+        (Kind::Register, Ok(_)) => one_more(&counters.registrations),
+        _ => {}
+    }
 }
 
 /// Whether a request is refused as what it is even before login: one without a word; and any unknown one of a course

@@ -255,7 +255,7 @@ fn queue(session: &Arc<Session>, person: &Arc<Person>, tag: Tag, checked: Checke
         _ => None,
     };
     let ticket = session.open(tag);
-    let origin = Box::new(Waiter::Slot(Arc::clone(session), ticket, posting));
+    let origin = Box::new(Waiter::Slot(Arc::clone(session), ticket, posting, Instant::now()));
     let time = chat.clock.now();
     let draft = room::Draft { nonce, mentions: called, act, ..room::Draft::new(&person.user, time, body, origin) };
     if let Err(refusal) = room.post(chat.store.queue(), place, draft, |state| rule.holds_now(state, person.asks(time)))

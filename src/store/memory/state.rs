@@ -45,6 +45,7 @@ impl State {
             Write::CreateRoom(new, _) => Fate::Room(self.create_room(new)),
             Write::CreateAccount(new, _) => Fate::Account(self.create_account(new)),
             Write::Change(change, _) => Fate::Changed(self.change(change)),
+            Write::Probe(_) => Fate::Probed,
         }
     }
 

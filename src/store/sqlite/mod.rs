@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use crate::model::{Anchor, Entry, RoomId, Seq, Time, UserId};
 use crate::store::{
     Account, Act, Hash, Hits, Most, Reading, Search, Settled, Standing, Store, StoredInvitation, StoredMember,
-    StoredMembership, StoredPage, StoredRoom, StoredToken, Unread, WriteQueue,
+    StoredMembership, StoredPage, StoredRoom, StoredToken, Unread, Vitals, WriteQueue,
 };
 
 mod accounts;
@@ -40,6 +40,7 @@ mod mentions;
 mod migrate;
 mod moments;
 mod nonces;
+mod pulse;
 mod reactions;
 mod readers;
 mod restore;
@@ -65,6 +66,7 @@ pub use restore::{RestoreError, Restored, restore};
 pub use verify::{Report, verify};
 
 use lock::Lock;
+use pulse::Pulse;
 use readers::Readers;
 use scrub::Scrub;
 use seams::Seams;
@@ -120,7 +122,8 @@ pub struct SqliteStore {
     settled: Mutex<Option<mpsc::Receiver<Vec<Settled>>>>,
     readers: Arc<Readers>,
     secret: [u8; 32],
-    commits: Arc<AtomicU64>,
+    pulse: Arc<Pulse>,
+    path: PathBuf,
     closed: watch::Receiver<bool>,
 }
 
@@ -195,11 +198,11 @@ impl SqliteStore {
         let queue = Arc::new(WriteQueue::new(options.writer_queue));
         let (sender, receiver) = mpsc::channel(SETTLED_BATCHES);
         let (closing, closed) = watch::channel(false);
-        let commits = Arc::new(AtomicU64::new(0));
+        let pulse = Arc::new(Pulse::new(seams.hold()));
         let parts = writer::Parts {
             // The name that was asked for: a symbolic link that leads elsewhere tomorrow is noticed too.
             given: std::path::absolute(given).unwrap_or_else(|_| path.clone()),
-            path,
+            path: path.clone(),
             lock,
             conn,
             durability: options.durability,
@@ -213,18 +216,18 @@ impl SqliteStore {
             erased,
             scrub,
             stale,
-            commits: Arc::clone(&commits),
+            pulse: Arc::clone(&pulse),
             closed: closing,
             seams,
         };
         let thread = thread::Builder::new().name("snakk-writer".into()).spawn(move || writer::run(parts));
         thread.inspect_err(|_| readers.close()).map_err(cannot)?;
-        Ok(SqliteStore { queue, settled: Mutex::new(Some(receiver)), readers, secret, commits, closed })
+        Ok(SqliteStore { queue, settled: Mutex::new(Some(receiver)), readers, secret, pulse, path, closed })
     }
 
-    /// How many batches were committed, for metrics.
+    /// How many batches were committed.
     pub fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        self.pulse.commits.distribution().count
     }
 }
 
@@ -389,6 +392,24 @@ impl Store for SqliteStore {
     fn is_taken(&self, skeleton: &str) -> Reading<'_, bool> {
         let skeleton = skeleton.to_owned();
         Box::pin(self.readers.read(move |conn| accounts::is_taken(conn, &skeleton)))
+    }
+
+    fn vitals(&self) -> Vitals {
+        // Looking at a file does not open it, which would cost SQLite its locks.
+        let bytes_of = |path: &Path| fs::metadata(path).map(|file| file.len()).ok();
+        let (readings, readings_waiting, most_readings_waiting) = self.readers.figures();
+        Vitals {
+            commits: self.pulse.commits.distribution(),
+            failed_commits: self.pulse.failed_commits.load(Ordering::Relaxed),
+            refuses: self.pulse.refuses().map(|(error, _)| error.to_string()),
+            beats: self.pulse.beats(),
+            at_work: self.pulse.at_work(),
+            readings,
+            readings_waiting,
+            most_readings_waiting,
+            file_bytes: bytes_of(&self.path),
+            log_bytes: bytes_of(&files::beside(&self.path, "-wal")),
+        }
     }
 
     fn close(&self) -> Reading<'_, ()> {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -18,8 +19,11 @@ type Job = Box<dyn FnOnce(&Connection) + Send>;
 /// The line in front of the readers.
 pub(super) struct Readers {
     places: Arc<Semaphore>,
+    most_waiting: usize,
     line: Mutex<Line>,
     filled: Condvar,
+    /// How many jobs were done.
+    done: AtomicU64,
 }
 
 #[derive(Default)]
@@ -36,8 +40,10 @@ impl Readers {
     ) -> std::io::Result<(Arc<Readers>, Vec<JoinHandle<()>>)> {
         let readers = Arc::new(Readers {
             places: Arc::new(Semaphore::new(WAITING_PER_READER * count)),
+            most_waiting: WAITING_PER_READER * count,
             line: Mutex::default(),
             filled: Condvar::new(),
+            done: AtomicU64::new(0),
         });
         let mut threads = Vec::new();
         for _ in 0..count {
@@ -81,6 +87,11 @@ impl Readers {
         answered.await.unwrap_or_else(|_| Err(StoreError::unavailable("the reading was given up")))
     }
 
+    /// How many questions were answered; how many wait, and how many may.
+    pub(super) fn figures(&self) -> (u64, usize, usize) {
+        (self.done.load(Ordering::Relaxed), self.lock().jobs.len(), self.most_waiting)
+    }
+
     /// Takes no more; the threads end when the line is empty.
     pub(super) fn close(&self) {
         self.lock().closed = true;
@@ -109,6 +120,7 @@ impl Readers {
                     let _ = conn.execute_batch("ROLLBACK");
                 }
             }
+            self.done.fetch_add(1, Ordering::Relaxed);
             drop(place);
         }
     }

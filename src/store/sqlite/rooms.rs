@@ -191,6 +191,14 @@ pub(super) fn meta<T: rusqlite::types::FromSql>(conn: &Connection, key: &str) ->
     conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
 }
 
+/// Writes the mark that the database is open anew, as it is. Not by an UPDATE: SQLite leaves a page alone on which that would
+/// change nothing.
+pub(super) fn rewrite_mark(conn: &Connection) -> rusqlite::Result<()> {
+    let mark: Option<String> = meta(conn, "running")?;
+    forget_meta(conn, "running")?;
+    conn.execute("INSERT INTO meta (key, value) VALUES ('running', ?1)", [mark.unwrap_or_default()]).map(|_| ())
+}
+
 /// Takes such a value out.
 pub(super) fn forget_meta(conn: &Connection, key: &str) -> rusqlite::Result<()> {
     conn.execute("DELETE FROM meta WHERE key = ?1", [key]).map(|_| ())

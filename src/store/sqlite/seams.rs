@@ -19,6 +19,8 @@ pub(super) struct Faults {
     pub(super) max_pages: std::sync::atomic::AtomicI64,
     pub(super) commit_code: std::sync::atomic::AtomicI32,
     pub(super) panic: std::sync::atomic::AtomicBool,
+    /// A probe tries at once whether something can be stored again.
+    pub(super) no_hold: std::sync::atomic::AtomicBool,
     /// Nothing goes into the index.
     pub(super) no_index: std::sync::atomic::AtomicBool,
 }
@@ -31,6 +33,18 @@ impl Seams {
             #[cfg(test)]
             faults: Default::default(),
         }
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "in tests it is used")]
+    pub(super) fn hold(&self) -> std::time::Duration {
+        super::pulse::HOLD
+    }
+
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> std::time::Duration {
+        let no_hold = self.faults.no_hold.load(std::sync::atomic::Ordering::SeqCst);
+        if no_hold { std::time::Duration::ZERO } else { super::pulse::HOLD }
     }
 
     #[cfg(not(test))]

@@ -372,6 +372,56 @@ async fn a_full_disk_is_over_when_there_is_room_again() {
     assert_eq!(it.stored_room(room).await.head, Seq(2));
 }
 
+/// Asks whether the store answers, and could store something.
+async fn probe(store: &dyn Store) -> Result<(), StoreError> {
+    let place = store.queue().reserve(0).await.unwrap();
+    let (done, answer) = tokio::sync::oneshot::channel();
+    assert!(store.queue().push(place, Write::Probe(done)).is_ok());
+    answer.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_probe_writes_nothing_unless_something_could_not_be_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let seams = seams("boot");
+    let faults = seams.faults.clone();
+    faults.no_hold.store(true, SeqCst);
+    let mut it = Subject::new(open_with(&folder.path().join("snakk.db"), Durability::Full, seams).unwrap());
+    let room = it.room("a").await;
+    let log = || fs::read(folder.path().join("snakk.db-wal")).unwrap();
+    let (before, commits, beats) = (log(), it.store.vitals().commits.count, it.store.vitals().beats);
+    probe(&it.store).await.unwrap();
+    assert!(log() == before && it.store.vitals().commits.count == commits);
+    assert!(it.store.vitals().beats > beats, "but the writer was at it");
+
+    faults.commit_code.store(rusqlite::ffi::SQLITE_FULL, SeqCst);
+    assert!(matches!(it.append(said(room, 1, "x")).await, Outcome::Failed { generation: 1, .. }));
+    assert!(it.store.vitals().refuses.is_some());
+    assert!(probe(&it.store).await.is_err(), "it tried");
+    faults.commit_code.store(0, SeqCst);
+    let before = log();
+    probe(&it.store).await.unwrap();
+    assert!(log() != before, "it tried for real");
+    let vitals = it.store.vitals();
+    assert_eq!((vitals.refuses, vitals.failed_commits, vitals.at_work), (None, 2, None));
+    it.store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_could_not_be_stored_a_moment_ago_holds_until_something_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let seams = seams("boot");
+    let faults = seams.faults.clone();
+    let mut it = Subject::new(open_with(&folder.path().join("snakk.db"), Durability::Full, seams).unwrap());
+    let room = it.room("a").await;
+    faults.commit_code.store(rusqlite::ffi::SQLITE_FULL, SeqCst);
+    assert!(matches!(it.append(said(room, 1, "x")).await, Outcome::Failed { generation: 1, .. }));
+    faults.commit_code.store(0, SeqCst);
+    assert!(probe(&it.store).await.is_err());
+    assert_eq!(seq(&it.append(Append { generation: 1, ..said(room, 1, "x") }).await), 1);
+    probe(&it.store).await.unwrap();
+}
+
 #[tokio::test]
 async fn after_a_failed_sync_nothing_is_written_until_a_checkpoint_succeeds() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -19,6 +19,7 @@ use crate::store::sqlite::files::beside;
 use crate::store::sqlite::keeper::Task;
 use crate::store::sqlite::lock::{FileId, Lock};
 use crate::store::sqlite::log::Heads;
+use crate::store::sqlite::pulse::Pulse;
 use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::scrub::{self, Scrub};
 use crate::store::sqlite::{Durability, Seams, accounts, change, connect_writer, index, nonces, rooms, synchronous};
@@ -86,7 +87,7 @@ pub(super) struct Parts {
     pub(super) erased: Arc<AtomicBool>,
     pub(super) scrub: Arc<Scrub>,
     pub(super) stale: blocking::Receiver<Vec<nonces::Key>>,
-    pub(super) commits: Arc<AtomicU64>,
+    pub(super) pulse: Arc<Pulse>,
     pub(super) closed: watch::Sender<bool>,
     pub(super) seams: Seams,
 }
@@ -109,7 +110,7 @@ pub(super) fn run(parts: Parts) {
         erased,
         scrub,
         stale,
-        commits,
+        pulse,
         closed,
         seams,
     } = parts;
@@ -143,7 +144,7 @@ pub(super) fn run(parts: Parts) {
         scrub,
         scrub_after: None,
         stale,
-        commits,
+        pulse,
         seams,
         indexed: None,
         index_after: None,
@@ -273,7 +274,7 @@ struct Writer {
     /// No page is scrubbed before that.
     scrub_after: Option<Instant>,
     stale: blocking::Receiver<Vec<nonces::Key>>,
-    commits: Arc<AtomicU64>,
+    pulse: Arc<Pulse>,
     seams: Seams,
     /// Up to which nr messages are in the index, if that is known.
     indexed: Option<i64>,
@@ -284,18 +285,33 @@ struct Writer {
 impl Writer {
     /// Stores a batch, or nothing of it.
     fn write(&mut self, batch: &[Queued], fates: &mut Vec<Fate>) {
+        let taken = Instant::now();
+        let pulse = Arc::clone(&self.pulse);
+        let _at_work = pulse.work();
         fates.clear();
+        let probed = batch.iter().all(|queued| matches!(queued.write, Write::Probe(_)));
+        let refuses = pulse.refuses();
+        if let Some((error, true)) = refuses.as_ref().filter(|_| probed) {
+            return self.generations.fail_batch(batch, error, fates);
+        }
+        let rewrite = probed && refuses.is_some();
         let result = self.ready().and_then(|()| {
-            self.transact(batch, fates).map_err(|error| self.failed(error))?;
+            self.transact(batch, fates, rewrite).map_err(|error| self.failed(error))?;
             // Whatever was written to a file that is not there any more will not be there tomorrow.
             self.check_files()
         });
         match result {
             Ok(()) => {
-                self.commits.fetch_add(1, Ordering::Relaxed);
+                if !probed {
+                    pulse.commits.observe(taken.elapsed());
+                }
+                if refuses.is_some() {
+                    pulse.accept();
+                }
                 self.keep_log_short();
             }
             Err(error) => {
+                pulse.refuse(&error);
                 self.heads.clear();
                 self.indexed = None;
                 self.generations.fail_batch(batch, &error, fates);
@@ -303,7 +319,9 @@ impl Writer {
         }
     }
 
-    fn transact(&mut self, batch: &[Queued], fates: &mut Vec<Fate>) -> rusqlite::Result<()> {
+    /// Where `rewrite` says so, something is written in any case, which changes nothing: the mark that the database is open.
+    /// Only so it is seen whether the disk takes anything again.
+    fn transact(&mut self, batch: &[Queued], fates: &mut Vec<Fate>, rewrite: bool) -> rusqlite::Result<()> {
         let Some(conn) = &self.conn else {
             return Err(rusqlite::Error::InvalidQuery);
         };
@@ -311,6 +329,7 @@ impl Writer {
         conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut erased = false;
         let result = store(conn, &mut self.heads, &mut self.generations, batch, fates, &mut erased)
+            .and_then(|()| if rewrite { rooms::rewrite_mark(conn) } else { Ok(()) })
             .and_then(|()| match self.stale.try_recv() {
                 Ok(keys) => nonces::delete(conn, &keys),
                 Err(_) => Ok(()),
@@ -364,6 +383,8 @@ impl Writer {
 
     /// Puts some messages into the index. Whatever becomes of it, nobody waits for it, and nobody's posting fails with it.
     fn index(&mut self) {
+        let pulse = Arc::clone(&self.pulse);
+        let _at_work = pulse.work();
         if self.ready().is_err() {
             self.index_after = Some(Instant::now() + INDEX_RETRY);
             return;
@@ -408,6 +429,8 @@ impl Writer {
 
     /// Scrubs some pages. Nobody waits for it either.
     fn scrub(&mut self) {
+        let pulse = Arc::clone(&self.pulse);
+        let _at_work = pulse.work();
         self.scrub_after = None;
         let over = !self.scrub.is_under_way();
         if self.scrub.waiting() == 0 && !(over && self.marked) {
@@ -627,6 +650,7 @@ fn store(
                 }
                 Fate::Changed(answer)
             }
+            Write::Probe(_) => Fate::Probed,
         });
         // Those behind it in this batch must not pass it.
         if let (Write::Append(append), Some(Fate::Failed(error))) = (&queued.write, fates.last())
