@@ -28,6 +28,7 @@ mod levels;
 mod limits;
 mod load;
 mod native;
+mod packaging;
 mod pages;
 mod picture;
 mod plans;
