@@ -17,10 +17,9 @@ pub(crate) fn page() -> String {
     roff.control("SH", ["NAME"]);
     roff.text([roman("snakk.toml - the configuration of snakkd")]);
     roff.control("SH", ["DESCRIPTION"]);
-    for (index, paragraph) in manual.intro.iter().enumerate() {
-        if index > 0 {
-            roff.control("PP", []);
-        }
+    roff.text([roman("What follows is the file that \"snakkd init\" writes, key by key.")]);
+    for paragraph in &manual.intro {
+        roff.control("PP", []);
         roff.text([roman(paragraph)]);
     }
     for section in &manual.sections {
