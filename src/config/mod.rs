@@ -12,6 +12,7 @@ mod env;
 mod explain;
 mod file;
 mod keys;
+mod manual;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use std::path::Path;
 pub use crate::settings::{ConfigErrors, Place, Problem, parse_duration as duration};
 pub use choices::{CourseHistory, Creation, Durability, ListenerDialect, LogFormat, Registration, Rotation};
 pub use explain::Explained;
+pub use manual::{Manual, ManualEntry, ManualKey, ManualSection};
 pub use sections::{
     AccountsSection, CourseOverrides, CourseSection, LimitsSection, ListenerSection, LogSection, MetricsSection,
     RoomsSection, ServerSection, StorageSection, TlsSection,
@@ -189,6 +191,11 @@ impl Config {
     /// `config.example.toml`: every key with its default and a comment. Reading it gives [`Config::default`].
     pub fn example() -> &'static str {
         include_str!("../../config.example.toml")
+    }
+
+    /// What the example says, key by key.
+    pub fn manual() -> Manual {
+        Manual::of(Config::example())
     }
 
     fn find_contradictions(&self, places: &Places, problems: &mut Vec<Problem>) {

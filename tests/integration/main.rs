@@ -31,6 +31,7 @@ mod load;
 mod logs;
 mod metrics;
 mod native;
+mod packaging;
 mod pages;
 mod picture;
 mod plans;

@@ -71,11 +71,12 @@ pub(crate) enum Verb {
         /// From where, instead of standard input.
         file: Option<PathBuf>,
     },
-    /// Write the manual page of the program to standard output, or all manual pages into a folder.
+    /// Write the manual page of the program, or of snakk.toml, to standard output, or all manual pages into a folder.
     #[command(hide = true)]
     Man {
-        /// The folder.
-        dir: Option<PathBuf>,
+        /// snakk.toml, or the folder.
+        #[arg(value_name = "PAGE|DIR")]
+        what: Option<PathBuf>,
     },
     /// Write what makes a shell complete command lines to standard output.
     #[command(hide = true)]
@@ -259,7 +260,7 @@ pub(crate) const PAGE: Page = Page {
         ("snakk.db.v1", "The database as it was in format 1, before it was brought up to date."),
         ("snakk.db.before-TIME", "The database as it was before a backup was put in its place."),
     ],
-    see_also: &["snakk(1)"],
+    see_also: &["snakk(1)", "snakk.toml(5)"],
 };
 
 fn duration(text: &str) -> Result<Duration, String> {

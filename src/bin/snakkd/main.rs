@@ -5,6 +5,7 @@ mod control;
 mod data;
 mod exit;
 mod logging;
+mod manual;
 mod notify;
 mod operate;
 #[path = "../both/pages.rs"]
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         Some(Verb::Verify { file }) => data::verify(file),
         Some(Verb::Export) => data::export(&args),
         Some(Verb::Import { file }) => data::import(&args, file.as_deref()),
-        Some(Verb::Man { dir }) => verbs::man(dir.as_deref()),
+        Some(Verb::Man { what }) => verbs::man(what.as_deref()),
         Some(Verb::Completions { shell }) => verbs::completions(*shell),
     };
     match done {

@@ -12,6 +12,7 @@ use snakk::{Config, StartError};
 
 use crate::args::{Args, PAGE};
 use crate::exit::{self, Failure};
+use crate::manual;
 use crate::pages::{self, Shell};
 use crate::paths;
 
@@ -133,12 +134,17 @@ pub(crate) fn init(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `snakkd man`: writes the manual page of the program to standard output, or all pages into a folder.
-pub(crate) fn man(folder: Option<&Path>) -> Result<(), Failure> {
+/// `snakkd man`: writes a manual page to standard output, or all of them into a folder.
+pub(crate) fn man(what: Option<&Path>) -> Result<(), Failure> {
     let program = Args::command();
-    let written = match folder {
+    let written = match what {
         None => pages::page(&program, &PAGE).map(|page| say(&String::from_utf8_lossy(&page))),
-        Some(folder) => pages::write_all(&program, &PAGE, folder),
+        Some(page) if page == Path::new(manual::NAME) => {
+            say(&manual::page());
+            Ok(())
+        }
+        Some(folder) => pages::write_all(&program, &PAGE, folder)
+            .and_then(|()| fs::write(folder.join(format!("{}.{}", manual::NAME, manual::SECTION)), manual::page())),
     };
     written.map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the pages: {error}")))
 }
