@@ -400,6 +400,10 @@ pub struct RoomResumed {
     pub reset: bool,
     /// How many entries nobody can see any more, because they are past what the room keeps.
     pub missed: u64,
+    /// What changes when the room begins anew; `None` where it is not followed any more.
+    pub epoch: Option<String>,
+    /// Its newest entry: up to there the events are what was missed.
+    pub head: Seq,
     /// Why the room is not followed any more: the server's sentence.
     pub refused: Option<String>,
 }

@@ -92,7 +92,7 @@ impl State {
                 room.tell(now, NoteSort::Wrong, "the room began anew");
             }
         }
-        room.standing = Standing::Followed;
+        room.followed();
         room.set_epoch(&joined.epoch);
         room.kind = joined.kind.known();
         room.role = joined.role.known();

@@ -64,6 +64,11 @@ pub(crate) enum Input {
         max_text_bytes: usize,
     },
     Told(Event),
+    /// The connection is there again, and this is what the login has brought.
+    Back {
+        new_guest: bool,
+        login: Box<LoggedIn>,
+    },
     Answered(Answer),
     /// What the last frame showed of the room that one is in.
     Shown {
@@ -244,6 +249,10 @@ impl State {
                 self.begin(&login, &motd);
             }
             Input::Told(event) => self.told(&event),
+            Input::Back { new_guest, login } => {
+                self.learn(&login);
+                self.connected(new_guest);
+            }
             Input::Answered(answer) => self.answered(answer),
             Input::Shown { key, seen, at_top } => self.shown(key, seen, at_top),
             Input::Ended(reason) => self.connection = Connection::Ended { reason },
@@ -312,22 +321,13 @@ impl State {
         // A guest that came by a new session is another one.
         self.outbox.connected(again && (other || login.guest));
         self.early.clear();
-        for membership in login.rooms.iter().filter(|room| Room::is_name(&room.room)).take(MAX_ROOMS) {
-            match self.by_name(&membership.room) {
-                Some(room) => room.learn(membership),
-                None => {
-                    let key = self.next_key();
-                    self.rooms.push(Room::of(key, membership));
-                }
-            }
-        }
+        self.learn(login);
         for room in &mut self.rooms {
             if room.standing == Standing::Followed {
                 room.standing = Standing::Wanted;
             }
             room.members.stale = true;
         }
-        self.sort();
         (self.follow_at, self.ping_at) = (Time::default(), Time::default());
         if again {
             return;
@@ -354,6 +354,23 @@ impl State {
         if login.more {
             self.tell(NoteSort::Wrong, "you are in more rooms than this screen shows; /rooms lists them".to_owned());
         }
+    }
+
+    /// Takes in which rooms a login lists, and what is unread in them: also those that began, or were joined elsewhere, while
+    /// nobody was here to be told.
+    fn learn(&mut self, login: &LoggedIn) {
+        for membership in login.rooms.iter().filter(|room| Room::is_name(&room.room)).take(MAX_ROOMS) {
+            let has_place = self.rooms.len() < MAX_ROOMS;
+            match self.by_name(&membership.room) {
+                Some(room) => room.learn(membership),
+                None if has_place => {
+                    let key = self.next_key();
+                    self.rooms.push(Room::of(key, membership));
+                }
+                None => {}
+            }
+        }
+        self.sort();
     }
 
     fn next_key(&mut self) -> RoomKey {

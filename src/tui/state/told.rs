@@ -62,7 +62,7 @@ impl State {
         }
     }
 
-    fn connected(&mut self, new_guest: bool) {
+    pub(super) fn connected(&mut self, new_guest: bool) {
         self.connection = Connection::Online;
         self.early.clear();
         self.flash = None;
@@ -89,16 +89,21 @@ impl State {
         let now = self.now;
         let Some(room) = self.by_name(&resumed.room) else { return };
         room.live.log.apply(&Event::Resumed(vec![resumed.clone()]));
+        if let Some(epoch) = &resumed.epoch {
+            room.set_epoch(epoch);
+        }
         if let Some(refused) = &resumed.refused {
             room.standing = Standing::Closed(refused.clone());
             room.tell(now, NoteSort::Wrong, format!("this room is closed to you: {refused}"));
         } else if resumed.reset {
-            room.reset(Seq::ZERO);
-            room.live.more_before = true;
+            room.reset(resumed.head);
             room.tell(now, NoteSort::Wrong, "the room began anew while the connection was lost");
         } else if resumed.missed > 0 {
             let missed = resumed.missed;
             room.tell(now, NoteSort::Wrong, format!("{missed} entries are past what the room keeps"));
+        }
+        if resumed.refused.is_none() {
+            room.followed();
         }
         self.load();
     }
@@ -201,14 +206,23 @@ impl State {
         if invited.room.starts_with('@') {
             let is_known = self.by_name(&invited.room).is_some();
             let Some(key) = self.open(&invited.room) else { return };
-            if let Some(room) = self.by_key(key)
-                && (!is_known || room.standing != Standing::Followed)
-            {
+            if let Some(room) = self.by_key(key) {
                 // The entry that this is about comes as what is new.
-                room.head = invited.head.before().max(room.head);
-                room.live.more_before = room.head > Seq::ZERO;
-                room.standing = Standing::Wanted;
-                self.follow_at = Time::default();
+                let before = invited.head.before();
+                if matches!(room.standing, Standing::Closed(_)) {
+                    // What was there ended, with a guest perhaps: this is another conversation.
+                    room.reset(before);
+                    room.epoch = None;
+                } else if !is_known || room.standing == Standing::Unborn {
+                    room.head = before;
+                    room.live.more_before = before > Seq::ZERO;
+                }
+                // The server says this only to sessions that do not follow it: where this one thought that it does, it was
+                // left elsewhere, and goes on from what was seen last.
+                let is_asked = std::mem::replace(&mut room.standing, Standing::Wanted) == Standing::Wanted;
+                if !is_asked || !is_known {
+                    self.follow_at = Time::default();
+                }
             }
             return;
         }

@@ -133,7 +133,15 @@ fn play(ann: &mut Person, turn: &Turn) {
         Turn::Found(new_guest) => ann.tell(Event::Connected { new_guest: *new_guest }),
         Turn::Resumed { room, reset } => {
             let room = ROOMS[*room].to_owned();
-            ann.tell(Event::Resumed(vec![RoomResumed { room, was: None, reset: *reset, missed: 2, refused: None }]));
+            ann.tell(Event::Resumed(vec![RoomResumed {
+                room,
+                was: None,
+                reset: *reset,
+                missed: 2,
+                epoch: Some("anew".to_owned()),
+                head: Seq(1),
+                refused: None,
+            }]));
         }
         Turn::Removed(room) => {
             ann.tell(Event::Removed(read(json!({"room": ROOMS[*room], "seq": 3, "change": "kick"}))))

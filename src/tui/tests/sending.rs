@@ -199,7 +199,15 @@ fn a_room_that_began_anew_forgets_what_was_and_one_that_goes_on_does_not() {
     ann.tell(lost(Some(1)));
     ann.tell(Event::Connected { new_guest: false });
     let resumed = |reset, missed| {
-        Event::Resumed(vec![RoomResumed { room: "lobby".to_owned(), was: None, reset, missed, refused: None }])
+        Event::Resumed(vec![RoomResumed {
+            room: "lobby".to_owned(),
+            was: None,
+            reset,
+            missed,
+            epoch: Some("anew".to_owned()),
+            head: Seq(1),
+            refused: None,
+        }])
     };
     ann.tell(resumed(false, 0));
     ann.said("lobby", 2, "bob", "behind");

@@ -352,11 +352,12 @@ fn what_comes_before_the_answer_to_a_join_is_there_behind_it() {
 
 #[test]
 fn a_look_far_back_marks_nothing_as_read_that_lies_between() {
-    let mut ann = Person::new(200);
-    ann.login(&json!([{"room": "lobby", "head": 200, "read": 50, "unread": 150}]));
-    ann.follow("lobby", 200);
-    let key = ann.key_of("lobby");
-    let around = page_of("lobby", &many(100, 130), true, 200);
+    let mut ann = Person::new(0);
+    ann.login(&json!([{"room": "attic", "head": 200, "read": 50, "unread": 150}]));
+    ann.follow("attic", 200);
+    ann.press("Alt-1");
+    let key = ann.key_of("attic");
+    let around = page_of("attic", &many(100, 130), true, 200);
     ann.answer(Answer::Page { key, anchor: Anchor::Around(seq(110)), page: Ok(around) });
     assert!(ann.shows("message 110"));
     ann.later(1000);
