@@ -30,6 +30,8 @@ pub(crate) enum Ask {
     Join {
         room: String,
         start: Start,
+        /// Where one was when one wanted to go there; `None` where nobody wanted to.
+        from: Option<RoomKey>,
     },
     Leave {
         key: RoomKey,
@@ -76,7 +78,7 @@ pub(crate) enum Deed {
     Delete { room: String, target: Seq, reason: Option<String> },
     React { room: String, target: Seq, emoji: String, remove: bool },
     Topic { room: String, topic: String },
-    Create { room: String, kind: RoomKind, topic: String },
+    Create { from: RoomKey, room: String, kind: RoomKind, topic: String },
     Change { room: String, settings: RoomSettings },
     DeleteRoom { room: String },
     Invite { room: String, user: String, reason: Option<String> },
@@ -96,7 +98,11 @@ pub(crate) enum Deed {
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Followed(Vec<String>, Result<Vec<ResumedRoom>, Trouble>),
-    Joined(String, Result<Joined, Trouble>),
+    Joined {
+        room: String,
+        from: Option<RoomKey>,
+        joined: Result<Joined, Trouble>,
+    },
     Left(RoomKey, Result<(), Trouble>),
     Page {
         key: RoomKey,
@@ -145,9 +151,9 @@ pub(crate) async fn perform(client: &Client, ask: Ask) -> Answer {
                 rooms.iter().map(|(room, seq, epoch)| (room.as_str(), *seq, epoch.as_deref())).collect();
             Answer::Followed(names, client.resume(&places).await.map_err(Trouble::from))
         }
-        Ask::Join { room, start } => {
-            let joined = client.join_with(&room, start).await;
-            Answer::Joined(room, joined.map_err(Trouble::from))
+        Ask::Join { room, start, from } => {
+            let joined = client.join_with(&room, start).await.map_err(Trouble::from);
+            Answer::Joined { room, from, joined }
         }
         Ask::Leave { key, room } => Answer::Left(key, client.leave(&room).await.map_err(Trouble::from)),
         Ask::History { key, room, anchor, limit } => {
@@ -186,7 +192,7 @@ async fn do_it(client: &Client, deed: Deed) -> Result<(), ClientError> {
         Deed::React { room, target, emoji, remove: false } => client.react(&room, target, &emoji).await.map(drop),
         Deed::React { room, target, emoji, remove: true } => client.unreact(&room, target, &emoji).await.map(drop),
         Deed::Topic { room, topic } => client.topic(&room, &topic).await.map(drop),
-        Deed::Create { room, kind, topic } => {
+        Deed::Create { room, kind, topic, .. } => {
             client.create_with(NewRoom::new(room).kind(kind).topic(topic)).await.map(drop)
         }
         Deed::Change { room, settings } => client.change_room(&room, settings).await.map(drop),

@@ -22,8 +22,8 @@ impl State {
                     self.error(format!("cannot follow {}: {}", names.first().map_or("", String::as_str), trouble.text));
                 }
             }
-            Answer::Joined(name, Ok(joined)) => self.joined(&name, &joined),
-            Answer::Joined(name, Err(trouble)) => self.not_joined(&name, &trouble),
+            Answer::Joined { room, from, joined: Ok(joined) } => self.joined(&room, from, &joined),
+            Answer::Joined { room, from, joined: Err(trouble) } => self.not_joined(&room, from, &trouble),
             Answer::Left(key, Ok(())) => self.forget(key),
             Answer::Left(key, Err(trouble)) => match trouble.code {
                 // It is gone already.
@@ -104,7 +104,7 @@ impl State {
         Some(key)
     }
 
-    fn joined(&mut self, asked: &str, joined: &Joined) {
+    fn joined(&mut self, asked: &str, from: Option<RoomKey>, joined: &Joined) {
         self.unite(asked, &joined.room);
         let Some(key) = self.stands(joined) else { return };
         if let Some(room) = self.by_key(key) {
@@ -114,7 +114,7 @@ impl State {
             }
             room.read = joined.read;
         }
-        self.go(key);
+        self.arrive(key, from);
         // What came before this answer was looked at.
         let (early, others): (Vec<Event>, Vec<Event>) =
             std::mem::take(&mut self.early).into_iter().partition(|event| is_of(event, &joined.room));
@@ -144,7 +144,7 @@ impl State {
         }
     }
 
-    fn not_joined(&mut self, name: &str, trouble: &Trouble) {
+    fn not_joined(&mut self, name: &str, from: Option<RoomKey>, trouble: &Trouble) {
         self.early.retain(|event| !is_of(event, name));
         if name.starts_with('@') && trouble.code == Some(Code::NoSuchRoom) {
             // Nothing was said in it yet: it begins with the first message.
@@ -152,7 +152,7 @@ impl State {
                 if let Some(room) = self.by_key(key) {
                     room.standing = Standing::Unborn;
                 }
-                self.go(key);
+                self.arrive(key, from);
             }
             return;
         }
@@ -200,6 +200,7 @@ impl State {
                 return;
             }
         };
+        let current = self.current;
         let Some(room) = self.by_key(key) else { return };
         room.loading = false;
         match anchor {
@@ -231,6 +232,8 @@ impl State {
                     reach(room);
                 }
             }
+            // Whoever has gone elsewhere meanwhile stays there.
+            Anchor::Around(_) if key != current => {}
             Anchor::Around(seq) => {
                 let mut back = Chunk::new(room.live.log.room());
                 back.add(&page);
@@ -267,7 +270,7 @@ impl State {
                     room.standing = Standing::Wanted;
                     room.head = posted.seq.before();
                     let room = room.name.clone();
-                    self.ask(Ask::Join { room, start });
+                    self.ask(Ask::Join { room, start, from: None });
                 }
                 self.outbox.came(key, newest);
             }
@@ -290,7 +293,9 @@ impl State {
                 self.error(format!("not edited: {}", trouble.text));
             }
             (_, Err(trouble)) => self.error(trouble.text),
-            (Deed::Create { room, .. }, Ok(())) => self.ask(Ask::Join { room, start: Start::Now }),
+            (Deed::Create { from, room, .. }, Ok(())) => {
+                self.ask(Ask::Join { room, start: Start::Now, from: Some(from) });
+            }
             (Deed::Invite { user, room, .. }, Ok(())) => self.say(format!("{user} is invited to {room}")),
             (Deed::Status { away, .. }, Ok(())) => {
                 self.away = away;

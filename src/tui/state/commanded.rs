@@ -53,7 +53,10 @@ impl State {
                 None => self.error("there is nothing to react to"),
             },
             Command::Delete(reason) => self.delete_selected(reason),
-            Command::Create { room, kind } => self.deed(Deed::Create { room, kind, topic: String::new() }),
+            Command::Create { room, kind } => {
+                let from = self.current;
+                self.deed(Deed::Create { from, room, kind, topic: String::new() });
+            }
             Command::Rename(name) => self.change(room, RoomSettings::new().name(name)),
             Command::Kind(kind) => self.change(room, RoomSettings::new().kind(kind)),
             Command::DeleteRoom(name) if name == room => {
@@ -139,7 +142,7 @@ impl State {
                 room.standing = Standing::Unborn;
             }
             // Whether there is such a conversation only the server knows.
-            self.ask(Ask::Join { room: name, start: crate::client::Start::Now });
+            self.ask(Ask::Join { room: name, start: crate::client::Start::Now, from: None });
             self.go(key);
         }
         let (now, key) = (self.now, self.current);

@@ -111,7 +111,7 @@ impl State {
         if !wanted.is_empty() || !joining.is_empty() {
             self.follow_at = Time(self.now.0 + AGAIN_MS);
             for room in joining {
-                self.ask(Ask::Join { room, start: Start::Now });
+                self.ask(Ask::Join { room, start: Start::Now, from: None });
             }
             for some in wanted.chunks(200) {
                 self.ask(Ask::Follow(some.to_vec()));

@@ -125,8 +125,15 @@ pub(crate) struct Flash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     pub(crate) text: String,
-    /// What is done where it is answered with yes; nothing else is asked about than the line that was typed.
-    then: Option<Effect>,
+    then: Then,
+}
+
+/// What is done where a question is answered with yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Then {
+    Do(Effect),
+    /// The line that was typed in that room is sent.
+    Send(RoomKey),
 }
 
 /// What lies over the screen.
@@ -424,13 +431,31 @@ impl State {
         self.names_at = self.names_at.min(self.now);
     }
 
+    /// Goes to a room that one wanted to go to when one was elsewhere, where one still stands there with empty hands: what is
+    /// typed meanwhile is meant for the room in which it is typed. Says whether one is there now.
+    fn arrive(&mut self, key: RoomKey, from: Option<RoomKey>) -> bool {
+        let is_idle = self.room().editor.is_empty() && self.typing.search.is_none() && self.overlay.is_none();
+        if key == self.current || (from == Some(self.current) && is_idle) {
+            self.go(key);
+            return true;
+        }
+        if from.is_some() {
+            let name = self.by_key(key).map(|room| room.name.clone()).unwrap_or_default();
+            self.say(format!("you are in {name} now"));
+        }
+        false
+    }
+
     /// Joins a room by its name, or goes to it.
     fn join(&mut self, name: &str) {
         let known = self.by_name(name).map(|room| (room.key, !matches!(room.standing, Standing::Closed(_))));
         match known {
             Some((key, true)) => self.go(key),
             _ if self.connection != Connection::Online => self.error("there is no connection; join when it is back"),
-            _ => self.ask(Ask::Join { room: name.to_owned(), start: Start::Now }),
+            _ => {
+                let from = Some(self.current);
+                self.ask(Ask::Join { room: name.to_owned(), start: Start::Now, from });
+            }
         }
     }
 

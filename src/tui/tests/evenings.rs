@@ -188,9 +188,9 @@ fn answer(ann: &mut Person, how: usize) {
             let followed = names.iter().map(|room| ResumedRoom::Followed(joined(room, 50))).collect();
             Answer::Followed(names, if is_fine { Ok(followed) } else { Err(no()) })
         }
-        Ask::Join { room, .. } => {
-            let answer = if is_fine { Ok(joined(&room, 50)) } else { Err(no()) };
-            Answer::Joined(room, answer)
+        Ask::Join { room, from, .. } => {
+            let joined = if is_fine { Ok(joined(&room, 50)) } else { Err(no()) };
+            Answer::Joined { room, from, joined }
         }
         Ask::Leave { key, .. } => Answer::Left(key, result(is_fine)),
         Ask::History { key, room, anchor, .. } => {

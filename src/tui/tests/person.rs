@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Event, Joined, LoggedIn, Message, NamesPage, Page, Posted, ResumedRoom};
 use crate::model::{Anchor, Seq, Time};
-use crate::tui::ask::{Answer, Ask};
+use crate::tui::ask::{Answer, Ask, Trouble};
 use crate::tui::settings::Settings;
 use crate::tui::state::room::{Room, RoomKey};
 use crate::tui::state::{Effect, Input, State};
@@ -98,6 +98,16 @@ impl Person {
 
     pub(crate) fn room(&self, name: &str) -> &Room {
         self.state.rooms.iter().find(|room| room.name == name).expect("a room on the screen")
+    }
+
+    /// The answer to a join comes: to the one that was asked, or else to one that was asked from the room that one is in.
+    pub(crate) fn joins(&mut self, room: &str, joined: Result<Joined, Trouble>) {
+        let asked = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Ask(Ask::Join { room: other, from, .. }) if other == room => Some(*from),
+            _ => None,
+        });
+        let from = asked.unwrap_or(Some(self.state.current));
+        self.answer(Answer::Joined { room: room.to_owned(), from, joined });
     }
 
     pub(crate) fn key_of(&self, room: &str) -> RoomKey {

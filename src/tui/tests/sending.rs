@@ -244,15 +244,15 @@ fn a_first_word_to_somebody_begins_a_conversation() {
     let asked = ann.asked();
     assert!(asked.iter().any(|ask| matches!(ask, Ask::Join { room, .. } if room == "@bob")), "{asked:?}");
     let none = Trouble { text: "There is no such room.".to_owned(), code: Some(crate::protocol::Code::NoSuchRoom) };
-    ann.answer(Answer::Joined("@bob".to_owned(), Err(none)));
+    ann.joins("@bob", Err(none));
     assert!(ann.shows("psst …"));
     let id = ann.state.outbox.all()[0].id;
     ann.stored(id, 1);
     // Now there is one, and it is followed from its beginning.
     let asked = ann.asked();
     let start = crate::client::Start::Since { seq: Seq(0), epoch: None };
-    assert!(asked.contains(&Ask::Join { room: "@bob".to_owned(), start }), "{asked:?}");
-    ann.answer(Answer::Joined("@bob".to_owned(), Ok(super::person::joined("@bob", 1))));
+    assert!(asked.contains(&Ask::Join { room: "@bob".to_owned(), start, from: None }), "{asked:?}");
+    ann.joins("@bob", Ok(super::person::joined("@bob", 1)));
     ann.page("@bob", &[(1, "ann", "psst")], false, 1);
     ann.tell(Event::Message(message("@bob", 1, "ann", "psst")));
     assert_eq!(ann.screen().iter().filter(|row| row.contains("psst")).count(), 1);
