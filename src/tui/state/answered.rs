@@ -2,7 +2,7 @@
 
 use super::chunk::{Chunk, Key, NoteSort};
 use super::picker::{Choice, Pick, Picker};
-use super::room::{Compose, Room, RoomKey, Scroll, Standing};
+use super::room::{Compose, Room, RoomKey, Scroll, Standing, cut};
 use super::{AGAIN_MS, Connection, Overlay, PAGE, State};
 use crate::client::{Event, Found, Hit, Joined, Page, Posted, ResumedRoom, RoomLine, Start};
 use crate::model::{Anchor, Seq, Time};
@@ -24,10 +24,10 @@ impl State {
             }
             Answer::Joined { room, from, joined: Ok(joined) } => self.joined(&room, from, &joined),
             Answer::Joined { room, from, joined: Err(trouble) } => self.not_joined(&room, from, &trouble),
-            Answer::Left(key, Ok(())) => self.forget(key),
+            Answer::Left(key, Ok(())) => self.left(key),
             Answer::Left(key, Err(trouble)) => match trouble.code {
                 // It is gone already.
-                Some(Code::NotAMember | Code::NoSuchRoom) => self.forget(key),
+                Some(Code::NotAMember | Code::NoSuchRoom) => self.left(key),
                 _ => self.error(trouble.text),
             },
             Answer::Page { key, anchor, page } => self.page(key, anchor, page),
@@ -69,8 +69,9 @@ impl State {
                 let now = self.now;
                 let Some(room) = self.by_name(room) else { return };
                 let why = if error.is_empty() { code.clone() } else { error.clone() };
-                room.tell(now, NoteSort::Wrong, format!("this room is closed to you: {why}"));
-                room.standing = Standing::Closed(why);
+                room.tell(now, NoteSort::Wrong, format!("this room is closed to you: {}", cut(&why)));
+                let key = room.key;
+                self.close(key, &why);
             }
         }
         self.load();
@@ -86,7 +87,8 @@ impl State {
         let key = self.open(&joined.room)?;
         let now = self.now;
         let room = self.by_key(key)?;
-        if joined.reset {
+        // Whoever joins says of no epoch that they know it.
+        if joined.reset || room.epoch.as_ref().is_some_and(|epoch| *epoch != joined.epoch) {
             room.reset(joined.head);
             if room.epoch.is_some() {
                 room.tell(now, NoteSort::Wrong, "the room began anew");
@@ -164,9 +166,24 @@ impl State {
         if trouble.code.is_some()
             && let Some(room) = self.by_name(name).filter(|room| room.standing == Standing::Joining)
         {
-            room.standing = Standing::Closed(format!("{}{hint}", trouble.text));
+            let key = room.key;
+            self.close(key, &format!("{}{hint}", cut(&trouble.text)));
         }
         self.error(format!("{name}: {}{hint}", trouble.text));
+    }
+
+    /// A room was left: it is not on the screen any more, unless something was typed in it meanwhile.
+    fn left(&mut self, key: RoomKey) {
+        if !self.outbox.has_unsent(key) && self.by_key(key).is_none_or(|room| room.editor.text().trim().is_empty()) {
+            self.forget(key);
+            return;
+        }
+        let now = self.now;
+        if let Some(room) = self.by_key(key) {
+            room.role = None;
+            room.tell(now, NoteSort::Wrong, "you left, and what you typed meanwhile is still here (/leave forgets it)");
+        }
+        self.close(key, "you left");
     }
 
     /// A room is not on the screen any more.
@@ -274,7 +291,13 @@ impl State {
                 }
                 self.outbox.came(key, newest);
             }
-            Err(failure) => self.outbox.failed(id, failure, now),
+            Err(failure) => {
+                self.outbox.failed(id, failure, now);
+                // It is not tried again where the room was closed meanwhile.
+                if let Some(Standing::Closed(why)) = self.by_key(key).map(|room| room.standing.clone()) {
+                    self.outbox.closed(key, &why);
+                }
+            }
         }
     }
 

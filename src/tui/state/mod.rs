@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 use self::chunk::NoteSort;
 use self::outbox::{Outbox, Sending};
 use self::picker::Picker;
-use self::room::{Room, RoomKey, Standing};
+use self::room::{Room, RoomKey, Standing, cut};
 use super::ask::{Answer, Ask, Deed};
 use super::layout::Areas;
 use super::settings::Settings;
@@ -456,6 +456,15 @@ impl State {
                 let from = Some(self.current);
                 self.ask(Ask::Join { room: name.to_owned(), start: Start::Now, from });
             }
+        }
+    }
+
+    /// A room is not open to us (any more): what waits for it is given back.
+    fn close(&mut self, key: RoomKey, why: &str) {
+        let why = cut(why);
+        self.outbox.closed(key, why);
+        if let Some(room) = self.by_key(key) {
+            room.standing = Standing::Closed(why.to_owned());
         }
     }
 

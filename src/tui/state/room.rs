@@ -29,6 +29,14 @@ const MAX_NAME_BYTES: usize = 512;
 /// The longest topic that is kept; servers allow 512 bytes.
 const MAX_TOPIC_CHARS: usize = 2000;
 
+/// The longest sentence of a server that is kept.
+const MAX_WORDS_BYTES: usize = 4096;
+
+/// As much of what a server says as is kept: a sentence of a megabyte helps nobody.
+pub(crate) fn cut(words: &str) -> &str {
+    words.get(..words.floor_char_boundary(MAX_WORDS_BYTES)).unwrap_or(words)
+}
+
 /// Where in a room one looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Scroll {
@@ -234,6 +242,15 @@ impl Room {
         matches!(self.standing, Standing::Followed | Standing::Wanted)
     }
 
+    /// Why nothing can be said in it, where that is so.
+    pub(crate) fn is_closed(&self) -> Option<String> {
+        match &self.standing {
+            Standing::Closed(why) if self.key == RoomKey::HALL => Some(why.clone()),
+            Standing::Closed(why) => Some(format!("this room is closed to you: {why}")),
+            _ => None,
+        }
+    }
+
     /// The stretch that is looked at.
     pub(crate) fn shown(&self) -> &Chunk {
         self.back.as_ref().unwrap_or(&self.live)
@@ -262,7 +279,8 @@ impl Room {
     /// Adds a line that only this screen is told.
     pub(crate) fn tell(&mut self, time: Time, sort: NoteSort, text: impl Into<String>) {
         let head = self.head;
-        self.live.tell(head, Note { time, text: text.into(), sort });
+        let text: String = text.into();
+        self.live.tell(head, Note { time, text: cut(&text).to_owned(), sort });
     }
 
     /// What is remembered of its log is void.

@@ -1,7 +1,7 @@
 //! What the server told.
 
 use super::chunk::{Note, NoteSort};
-use super::room::{Room, RoomKey, Standing};
+use super::room::{Room, RoomKey, Standing, cut};
 use super::{Connection, Effect, MAX_EARLY, RING_EVERY_MS, State};
 use crate::client::{Event, Invited, Member, Message, Removed, RoomChanged, RoomResumed};
 use crate::model::{MemberChange, Seq, Time};
@@ -88,13 +88,14 @@ impl State {
         }
         let now = self.now;
         let Some(room) = self.by_name(&resumed.room) else { return };
+        let key = room.key;
         room.live.log.apply(&Event::Resumed(vec![resumed.clone()]));
         if let Some(epoch) = &resumed.epoch {
             room.set_epoch(epoch);
         }
         if let Some(refused) = &resumed.refused {
-            room.standing = Standing::Closed(refused.clone());
-            room.tell(now, NoteSort::Wrong, format!("this room is closed to you: {refused}"));
+            room.tell(now, NoteSort::Wrong, format!("this room is closed to you: {}", cut(refused)));
+            self.close(key, refused);
         } else if resumed.reset {
             room.reset(resumed.head);
             room.tell(now, NoteSort::Wrong, "the room began anew while the connection was lost");
@@ -102,7 +103,9 @@ impl State {
             let missed = resumed.missed;
             room.tell(now, NoteSort::Wrong, format!("{missed} entries are past what the room keeps"));
         }
-        if resumed.refused.is_none() {
+        if resumed.refused.is_none()
+            && let Some(room) = self.by_key(key)
+        {
             room.followed();
         }
         self.load();
@@ -237,7 +240,8 @@ impl State {
     fn removed(&mut self, removed: &Removed) {
         let now = self.now;
         let Some(room) = self.by_name(&removed.room) else { return };
-        let reason = removed.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let key = room.key;
+        let reason = removed.reason.as_deref().map(|reason| format!(": {}", cut(reason))).unwrap_or_default();
         let what = match removed.change.as_str() {
             "kick" => "you were put out",
             "ban" => "you are banned",
@@ -245,14 +249,14 @@ impl State {
             "" => "it is closed",
             other => other,
         };
-        let words = format!("{what}{reason}");
+        let words = format!("{}{reason}", cut(what));
         room.tell(
             now,
             NoteSort::Wrong,
             format!("this room is closed to you: {words} (/join comes back, /leave forgets it)"),
         );
-        room.standing = Standing::Closed(words);
         room.role = None;
+        self.close(key, &words);
     }
 
     /// Somebody was called who looks elsewhere.

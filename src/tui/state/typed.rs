@@ -455,9 +455,7 @@ impl State {
             self.error(format!("that is {} bytes, and the server takes {max_bytes}", text.len()));
             return;
         }
-        if let Standing::Closed(why) = &room.standing {
-            let why =
-                if room.key == RoomKey::HALL { why.clone() } else { format!("this room is closed to you: {why}") };
+        if let Some(why) = room.is_closed() {
             self.error(why);
             return;
         }
