@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::state::members::MAX_NAME_BYTES;
 use super::state::outbox::Failure;
 use super::state::room::RoomKey;
 use crate::Client;
 use crate::client::{
-    ClientError, Draft, Found, HistoryQuery, Joined, NamesPage, NewRoom, Page, Posted, ReadMark, ResumedRoom,
+    ClientError, Draft, Found, HistoryQuery, Joined, Json, NamesPage, NewRoom, Page, Posted, ReadMark, ResumedRoom,
     RoomSettings, RoomsPage, Sanction, SearchQuery, Start, Status,
 };
 use crate::model::{Anchor, RoomKind, RoomRole, Seq};
@@ -116,7 +117,11 @@ pub(crate) enum Answer {
         first: bool,
         found: Result<Found, Trouble>,
     },
-    Read(RoomKey, Result<ReadMark, Trouble>),
+    Read {
+        key: RoomKey,
+        seq: Seq,
+        mark: Result<ReadMark, Trouble>,
+    },
     Posted {
         id: u64,
         posted: Result<Posted, Failure>,
@@ -167,7 +172,9 @@ pub(crate) async fn perform(client: &Client, ask: Ask) -> Answer {
             let found = client.search(asked).await.map_err(Trouble::from);
             Answer::Found { query, first: after.is_none(), found }
         }
-        Ask::Read { key, room, seq } => Answer::Read(key, client.read(&room, seq).await.map_err(Trouble::from)),
+        Ask::Read { key, room, seq } => {
+            Answer::Read { key, seq, mark: client.read(&room, seq).await.map_err(Trouble::from) }
+        }
         Ask::Typing { room } => {
             // A hint: whether it was heard matters to nobody.
             let _ = client.typing(&room).await;
@@ -216,13 +223,14 @@ async fn do_it(client: &Client, deed: Deed) -> Result<(), ClientError> {
 
 /// The names of a room, page by page, up to what a screen can show.
 async fn names(client: &Client, room: &str) -> Result<NamesPage, ClientError> {
-    let mut all = client.names_after(Some(room), None).await?;
+    let mut all = small(client.names_after(Some(room), None).await?);
     for _ in 1..MAX_PAGES {
         if !all.more || all.names.len() >= MAX_NAMES {
             break;
         }
+        // Behind the last one that is kept: one that is not comes again, in front of what is new.
         let last = all.names.last().map(|name| name.name.clone());
-        let page = client.names_after(Some(room), last.as_deref()).await?;
+        let page = small(client.names_after(Some(room), last.as_deref()).await?);
         if page.names.is_empty() {
             break;
         }
@@ -231,6 +239,15 @@ async fn names(client: &Client, room: &str) -> Result<NamesPage, ClientError> {
     }
     all.names.truncate(MAX_NAMES);
     Ok(all)
+}
+
+/// A page without what no screen shows, and what would only take memory.
+fn small(mut page: NamesPage) -> NamesPage {
+    let fits = |text: &str| text.len() <= MAX_NAME_BYTES;
+    page.names.retain(|line| fits(&line.name) && fits(&line.role) && fits(line.status.as_str()));
+    page.names.iter_mut().for_each(|line| line.text = None);
+    page.json = Json::default();
+    page
 }
 
 /// The rooms, page by page, up to what anybody reads.
@@ -264,5 +281,26 @@ fn failure(error: ClientError) -> Failure {
             ClientError::RefusedOtherwise { .. } | ClientError::TooLarge { .. } => Failure::Refused(error.to_string()),
             _ => Failure::Unknown { after_ms },
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_a_page_of_names_only_what_a_screen_shows_is_kept() {
+        let huge = "x".repeat(100_000);
+        let page = serde_json::from_value(json!({"more": true, "names": [
+            {"name": "ann", "role": "owner", "online": true, "text": huge},
+            {"name": huge},
+            {"name": "bob", "role": huge},
+            {"name": "eve", "status": huge},
+        ]}));
+        let page = small(page.unwrap());
+        assert_eq!(page.names.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["ann"]);
+        assert!(page.more && page.names[0].text.is_none());
     }
 }

@@ -31,14 +31,17 @@ impl State {
                 _ => self.error(trouble.text),
             },
             Answer::Page { key, anchor, page } => self.page(key, anchor, page),
-            Answer::Names(key, Ok(page)) => {
-                if let Some(room) = self.by_key(key) {
+            Answer::Names(key, names) => {
+                let Some(room) = self.by_key(key) else { return };
+                room.members.asking = false;
+                // Where it failed, the next one who comes has it asked again.
+                if let Ok(page) = names {
                     room.members.set(&page);
                 }
             }
             Answer::Rooms(Ok(page)) => self.list_rooms(&page.rooms),
             Answer::Found { query, first, found: Ok(found) } => self.list_hits(query, first, &found),
-            Answer::Read(key, Ok(mark)) => {
+            Answer::Read { key, mark: Ok(mark), .. } => {
                 let Some(room) = self.by_key(key) else { return };
                 room.read = room.read.max(mark.read);
                 // What has come meanwhile is counted here already.
@@ -55,8 +58,21 @@ impl State {
             }
             Answer::Done(deed, done) => self.done(deed, done),
             Answer::Rooms(Err(trouble)) | Answer::Found { found: Err(trouble), .. } => self.error(trouble.text),
-            // The next look asks again.
-            Answer::Names(_, Err(_)) | Answer::Read(_, Err(_)) | Answer::Nothing => {}
+            Answer::Read { key, seq, mark: Err(trouble) } => self.not_marked(key, seq, &trouble),
+            Answer::Nothing => {}
+        }
+    }
+
+    /// A read mark did not arrive. It is told again where that may help, for nobody reads the same once more.
+    fn not_marked(&mut self, key: RoomKey, seq: Seq, trouble: &Trouble) {
+        let is_passing = matches!(
+            trouble.code,
+            None | Some(Code::RateLimited | Code::StorageUnavailable | Code::Internal | Code::ShuttingDown)
+        );
+        if is_passing {
+            let due = self.read_due.entry(key).or_default();
+            *due = seq.max(*due);
+            self.read_at = self.read_at.max(Time(self.now.0 + AGAIN_MS));
         }
     }
 
@@ -377,7 +393,7 @@ fn is_of(event: &Event, name: &str) -> bool {
 }
 
 /// A stretch in the past that has come to touch the end of the room is one with it.
-fn reach(room: &mut Room) {
+pub(super) fn reach(room: &mut Room) {
     let touches = room.back.as_ref().is_some_and(|back| {
         let last = back.last_message();
         // What is live begins where nothing older was left out, or with a message that both have.

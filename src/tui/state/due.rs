@@ -73,7 +73,7 @@ impl State {
             if self.wants_names() && self.names_at <= self.now {
                 self.names_at = Time(self.now.0 + NAMES_EVERY_MS);
                 let room = self.room_mut();
-                (room.members.asked, room.members.stale) = (true, false);
+                (room.members.asked, room.members.asking, room.members.stale) = (true, true, false);
                 let (key, room) = (room.key, room.name.clone());
                 self.ask(Ask::Names { key, room });
             }
@@ -116,7 +116,9 @@ impl State {
 
     fn wants_names(&self) -> bool {
         let room = self.room();
-        room.standing == Standing::Followed && !room.is_direct() && (!room.members.asked || room.members.stale)
+        let members = &room.members;
+        let is_due = !members.asking && (!members.asked || members.stale);
+        room.standing == Standing::Followed && !room.is_direct() && is_due
     }
 
     /// Keeps memory bounded, whatever the server sends.

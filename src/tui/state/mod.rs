@@ -39,6 +39,8 @@ const PAGE: u32 = 100;
 const MAX_ROOMS: usize = 1000;
 /// Entries of rooms whose joining is not answered yet that are kept until then.
 const MAX_EARLY: usize = 256;
+/// And their bytes.
+const MAX_EARLY_BYTES: usize = 1 << 20;
 /// What could not be asked is asked again after this long, in milliseconds.
 const AGAIN_MS: i64 = 3_000;
 /// The bell rings no more often than this, in milliseconds.

@@ -351,7 +351,8 @@ impl Room {
             };
             back.keep_oldest(below + 200);
             back.keep_newest(most);
-            self.back = Some(back);
+            // Without anything behind it, it would be a copy of the end that nothing arrives in.
+            self.back = Some(back).filter(|back| back.more_after);
         }
         self.live.keep_newest(most);
     }

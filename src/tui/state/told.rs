@@ -2,7 +2,7 @@
 
 use super::chunk::{Note, NoteSort};
 use super::room::{Room, RoomKey, Standing, cut};
-use super::{Connection, Effect, MAX_EARLY, RING_EVERY_MS, State};
+use super::{Connection, Effect, MAX_EARLY, MAX_EARLY_BYTES, RING_EVERY_MS, State};
 use crate::client::{Event, Invited, Member, Message, Removed, RoomChanged, RoomResumed};
 use crate::model::{MemberChange, Seq, Time};
 use crate::tui::deeds;
@@ -127,7 +127,8 @@ impl State {
         let (me, current) = (self.me.clone(), self.current);
         let Some(room) = self.by_name(name) else {
             // It may be one that is being joined: the answer is on its way.
-            if self.early.len() < MAX_EARLY {
+            let bytes: usize = self.early.iter().map(Event::bytes).sum();
+            if self.early.len() < MAX_EARLY && bytes + event.bytes() <= MAX_EARLY_BYTES {
                 self.early.push(event.clone());
             }
             return;

@@ -215,7 +215,7 @@ fn answer(ann: &mut Person, how: usize) {
         }
         Ask::Read { key, seq, .. } => {
             let mark = read(json!({"room": "lobby", "read": seq.0, "unread": 1, "mentions": 0}));
-            Answer::Read(key, if is_fine { Ok(mark) } else { Err(no()) })
+            Answer::Read { key, seq, mark: if is_fine { Ok(mark) } else { Err(no()) } }
         }
         Ask::Typing { .. } => Answer::Nothing,
         Ask::Post { id, .. } => {

@@ -514,3 +514,69 @@ fn a_yes_sends_only_what_was_asked_about() {
     assert_eq!(ann.posts(), []);
     assert!(ann.shows("nothing is sent"));
 }
+
+#[test]
+fn a_read_mark_that_did_not_arrive_is_told_again() {
+    let mut ann = Person::new(0);
+    let marks = |ann: &mut Person, ms| -> Vec<u64> {
+        ann.later(ms);
+        let asked = ann.asked();
+        asked.iter().filter_map(|ask| if let Ask::Read { seq, .. } = ask { Some(seq.0) } else { None }).collect()
+    };
+    let key = ann.key_of("lobby");
+    let fails = |ann: &mut Person, number, code| {
+        let trouble = Trouble { text: "no".to_owned(), code };
+        ann.answer(Answer::Read { key, seq: seq(number), mark: Err(trouble) });
+    };
+    ann.said("lobby", 1, "bob", "seen");
+    ann.screen();
+    assert_eq!(marks(&mut ann, 1000), [1]);
+    fails(&mut ann, 1, None);
+    // Not at once, and by then more was read.
+    assert_eq!(marks(&mut ann, 1000), [0; 0]);
+    ann.said("lobby", 2, "bob", "seen, too");
+    ann.screen();
+    assert_eq!(marks(&mut ann, 3000), [2]);
+    ann.said("lobby", 3, "bob", "and this");
+    ann.screen();
+    fails(&mut ann, 2, Some(Code::RateLimited));
+    assert_eq!(marks(&mut ann, 3000), [3]);
+    // What cannot be is not tried for ever.
+    fails(&mut ann, 3, Some(Code::NotAMember));
+    assert_eq!(marks(&mut ann, 9000), [0; 0]);
+}
+
+#[test]
+fn the_end_is_reached_after_more_has_come_than_is_kept() {
+    let mut ann = Person::new(0);
+    for seq in 1..=3900 {
+        ann.said("lobby", seq, "bob", &format!("message {seq}"));
+    }
+    ann.screen();
+    ann.press("PageUp");
+    // A little above the end: what is kept of it reaches from there to the end.
+    for seq in 3901..=4100 {
+        ann.said("lobby", seq, "bob", &format!("message {seq}"));
+    }
+    ann.screen();
+    for _ in 0..40 {
+        ann.press("PageDown");
+    }
+    assert_eq!(last_message(&mut ann), "message 4100");
+    assert!(ann.state.room().at_end());
+    ann.said("lobby", 4101, "bob", "message 4101");
+    assert_eq!(last_message(&mut ann), "message 4101");
+}
+
+#[test]
+fn a_stretch_that_has_come_to_the_end_goes_over_into_it() {
+    let mut ann = in_a_long_room();
+    ann.press("PageUp");
+    let (newest, key) = (ann.state.room().live.clone(), ann.key_of("lobby"));
+    let room = ann.state.rooms.iter_mut().find(|room| room.key == key).expect("the lobby");
+    room.back = Some(newest);
+    for _ in 0..40 {
+        ann.press("PageDown");
+    }
+    assert!(ann.state.room().at_end());
+}
