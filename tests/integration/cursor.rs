@@ -344,7 +344,7 @@ async fn what_a_guest_may_not_see_is_not_waited_for() {
         fine(&ended);
         assert_eq!(ended.lines, Vec::<String>::new());
     }
-    let tail = ["tail", "den", "--cursor", "place"];
+    let tail = ["tail", "den", "--cursor", "place", "-n", "0"];
     fine(&ann.run(&tail).await);
     owner.say("den", "unseen").await;
     let ended = ann.run(&tail).await;

@@ -405,9 +405,10 @@ async fn what_is_said_to_one_alone_is_printed_and_moves_nobody() {
         assert!(line.starts_with("[@bob] ") && line.ends_with(&format!("bob: {text}")), "{line}");
     }
     // What is typed still goes to all; and the conversation goes on.
-    bob.join("lobby").await;
+    let mut eve = daemon.native("eve").await;
+    eve.join("lobby").await;
     writeln!(ann.says, "hello all").unwrap();
-    bob.hear("lobby", "hello all").await;
+    eve.hear("lobby", "hello all").await;
     bob.say("@ann", "I am here").await;
     assert!(ann.line().await.ends_with("bob: I am here"));
     // A guest of the same name is another one, whose conversation begins anew.
