@@ -130,7 +130,11 @@ fn play(ann: &mut Person, turn: &Turn) {
             let retry_in = again.then(|| Duration::from_secs(3));
             ann.tell(Event::Disconnected { reason: "gone".to_owned(), retry_in });
         }
-        Turn::Found(new_guest) => ann.tell(Event::Connected { new_guest: *new_guest }),
+        Turn::Found(true) => ann.tell(Event::Connected { new_guest: true }),
+        Turn::Found(false) => ann.back(&json!([
+            {"room": "dev", "kind": "public", "head": 60, "read": 20, "unread": 3, "mentions": 1},
+            {"room": "@bob", "head": 50, "read": 50},
+        ])),
         Turn::Resumed { room, reset } => {
             let room = ROOMS[*room].to_owned();
             ann.tell(Event::Resumed(vec![RoomResumed {
