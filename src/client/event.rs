@@ -73,7 +73,8 @@ pub enum Event {
         /// When it will be tried again.
         retry_in: Option<Duration>,
     },
-    /// The connection is there again, and this session is logged in. What was followed is taken up next.
+    /// The connection is there again, and this session is logged in. What was followed is taken up next; which rooms there
+    /// are beside those, and what is unread, [`Client::logged_in`](super::Client::logged_in) says.
     Connected {
         /// The server has forgotten this guest: it is another one of the same name, to whom nothing of what was belongs.
         new_guest: bool,

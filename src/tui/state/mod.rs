@@ -436,7 +436,9 @@ impl State {
     /// Goes to a room that one wanted to go to when one was elsewhere, where one still stands there with empty hands: what is
     /// typed meanwhile is meant for the room in which it is typed. Says whether one is there now.
     fn arrive(&mut self, key: RoomKey, from: Option<RoomKey>) -> bool {
-        let is_idle = self.room().editor.is_empty() && self.typing.search.is_none() && self.overlay.is_none();
+        // In the hall nothing can be said: what is typed there goes along.
+        let is_free = self.current == RoomKey::HALL || self.room().editor.is_empty();
+        let is_idle = is_free && self.typing.search.is_none() && self.overlay.is_none();
         if key == self.current || (from == Some(self.current) && is_idle) {
             self.go(key);
             return true;

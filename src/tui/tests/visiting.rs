@@ -582,3 +582,15 @@ fn a_stretch_that_has_come_to_the_end_goes_over_into_it() {
     }
     assert!(ann.state.room().at_end());
 }
+
+#[test]
+fn what_is_typed_in_no_room_goes_along_into_the_next_one() {
+    let mut ann = Person::new(0);
+    for room in ["dev", "lobby"] {
+        ann.answer(Answer::Left(ann.key_of(room), Ok(())));
+    }
+    ann.enters("/join den");
+    ann.types("hello den");
+    ann.joins("den", Ok(super::person::joined("den", 0)));
+    assert!(ann.shows("den> hello den"));
+}
