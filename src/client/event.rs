@@ -73,7 +73,8 @@ pub enum Event {
         /// When it will be tried again.
         retry_in: Option<Duration>,
     },
-    /// The connection is there again, and this session is logged in. What was followed is taken up next.
+    /// The connection is there again, and this session is logged in. What was followed is taken up next; which rooms there
+    /// are beside those, and what is unread, [`Client::logged_in`](super::Client::logged_in) says.
     Connected {
         /// The server has forgotten this guest: it is another one of the same name, to whom nothing of what was belongs.
         new_guest: bool,
@@ -161,9 +162,20 @@ impl Event {
         }
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    /// How much memory it takes, roughly: what is taken out of its line lies beside it.
+    pub(crate) fn bytes(&self) -> usize {
+        let len = |text: &Option<String>| text.as_deref().map_or(0, str::len);
         let words = match self {
+            Event::Hidden { room, .. } => room.len(),
+            Event::Presence(presence) => presence.user.len() + presence.status.as_str().len() + len(&presence.text),
+            Event::Typing { room, user } => room.len() + user.len(),
+            Event::Read(mark) => mark.room.len() + mark.json.as_str().len(),
+            Event::Invited(invited) => invited.room.len() + len(&invited.from),
+            Event::Removed(removed) => removed.room.len() + removed.change.len() + len(&removed.reason),
             Event::Notice { text } => text.len(),
+            Event::Shutdown { reason, .. } | Event::Disconnected { reason, .. } => reason.len(),
+            Event::Resumed(rooms) => rooms.iter().map(RoomResumed::bytes).sum(),
+            // The others have their line.
             _ => 0,
         };
         EVENT_BYTES + words + 2 * self.json().map_or(0, str::len)
@@ -400,8 +412,19 @@ pub struct RoomResumed {
     pub reset: bool,
     /// How many entries nobody can see any more, because they are past what the room keeps.
     pub missed: u64,
+    /// What changes when the room begins anew; `None` where it is not followed any more.
+    pub epoch: Option<String>,
+    /// Its newest entry: up to there the events are what was missed.
+    pub head: Seq,
     /// Why the room is not followed any more: the server's sentence.
     pub refused: Option<String>,
+}
+
+impl RoomResumed {
+    fn bytes(&self) -> usize {
+        let words = [&self.was, &self.epoch, &self.refused].into_iter().flatten();
+        EVENT_BYTES + self.room.len() + words.map(String::len).sum::<usize>()
+    }
 }
 
 /// An event that this version does not know.
@@ -416,4 +439,54 @@ pub struct Other {
     pub seq: Option<Seq>,
     /// The line as it came.
     pub json: Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_word_that_a_server_can_make_long_is_counted() {
+        let long = "x".repeat(100_000);
+        let (room, time) = (json!(long), "2026-01-31T12:00:00.000Z");
+        let presence = json!({"user": "b", "online": true, "text": long});
+        let status = json!({"user": "b", "online": true, "status": long});
+        let resumed = |was: Option<&str>, epoch: Option<&str>, refused: Option<&str>| {
+            Event::Resumed(vec![RoomResumed {
+                room: "r".to_owned(),
+                was: was.map(str::to_owned),
+                reset: false,
+                missed: 0,
+                epoch: epoch.map(str::to_owned),
+                head: Seq(1),
+                refused: refused.map(str::to_owned),
+            }])
+        };
+        let events = [
+            Event::Presence(serde_json::from_value(presence).unwrap()),
+            Event::Presence(serde_json::from_value(status).unwrap()),
+            Event::Typing { room: "r".to_owned(), user: long.clone() },
+            Event::Typing { room: long.clone(), user: "b".to_owned() },
+            Event::Read(serde_json::from_value(json!({"room": room, "read": 1})).unwrap()),
+            Event::Invited(serde_json::from_value(json!({"room": room})).unwrap()),
+            Event::Invited(serde_json::from_value(json!({"room": "r", "from": long})).unwrap()),
+            Event::Removed(serde_json::from_value(json!({"room": room})).unwrap()),
+            Event::Removed(serde_json::from_value(json!({"room": "r", "change": long})).unwrap()),
+            Event::Removed(serde_json::from_value(json!({"room": "r", "reason": long})).unwrap()),
+            Event::Hidden { room: long.clone(), seq: Seq(1) },
+            Event::Notice { text: long.clone() },
+            Event::Shutdown { reason: long.clone(), retry_after: None },
+            Event::Disconnected { reason: long.clone(), retry_in: None },
+            resumed(Some(&long), None, None),
+            resumed(None, Some(&long), None),
+            resumed(None, None, Some(&long)),
+        ];
+        for event in events {
+            assert!(event.bytes() >= 100_000, "{}", &format!("{event:?}")[..60]);
+        }
+        let typed = serde_json::from_value(json!({"room": "r", "seq": 1, "from": "b", "time": time, "text": ""}));
+        assert!(Event::Message(typed.unwrap()).bytes() < 1000);
+    }
 }

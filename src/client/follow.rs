@@ -11,6 +11,7 @@ use super::Start;
 use super::answer::{Joined, ResumedRoom};
 use super::event::{RoomChanged, RoomResumed};
 use super::wire::Place;
+use crate::model::Seq;
 
 /// A room that is followed.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl Follows {
             ResumedRoom::Refused { room, error, code } => {
                 self.forget(&room);
                 let refused = Some(if error.is_empty() { code } else { error });
-                RoomResumed { room, was: None, reset: false, missed: 0, refused }
+                RoomResumed { room, was: None, reset: false, missed: 0, epoch: None, head: Seq::ZERO, refused }
             }
             ResumedRoom::Followed(joined) => {
                 let was = self.find(&joined);
@@ -91,7 +92,8 @@ impl Follows {
                         self.0.insert(joined.room.as_str().into(), follow);
                     }
                 }
-                RoomResumed { room: joined.room, was, reset: joined.reset, missed, refused: None }
+                let Joined { room, epoch, head, reset, .. } = joined;
+                RoomResumed { room, was, reset, missed, epoch: Some(epoch), head, refused: None }
             }
         }
     }
@@ -178,7 +180,6 @@ impl Follows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Seq;
 
     fn joined(first: u64, head: u64, epoch: &str, reset: bool) -> Joined {
         let line = format!(r#"{{"room":"r","epoch":"{epoch}","first":{first},"head":{head},"reset":{reset}}}"#);
@@ -300,6 +301,7 @@ mod tests {
         assert_eq!((resumed.reset, resumed.missed, last(&follows)), (false, 4, 14));
         let resumed = follows.resumed(ResumedRoom::Followed(joined(1, 2, "f", true)));
         assert_eq!((resumed.reset, resumed.missed, last(&follows)), (true, 0, 2));
+        assert_eq!((resumed.epoch.as_deref(), resumed.head), (Some("f"), Seq(2)));
         let refused = ResumedRoom::Refused { room: "r".into(), error: "No.".into(), code: "not_a_member".into() };
         assert_eq!(follows.resumed(refused).refused.as_deref(), Some("No."));
         assert!(follows.places().is_empty());

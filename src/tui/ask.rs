@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::state::members::MAX_NAME_BYTES;
 use super::state::outbox::Failure;
 use super::state::room::RoomKey;
 use crate::Client;
 use crate::client::{
-    ClientError, Draft, Found, HistoryQuery, Joined, NamesPage, NewRoom, Page, Posted, ReadMark, ResumedRoom,
+    ClientError, Draft, Found, HistoryQuery, Joined, Json, NamesPage, NewRoom, Page, Posted, ReadMark, ResumedRoom,
     RoomSettings, RoomsPage, Sanction, SearchQuery, Start, Status,
 };
 use crate::model::{Anchor, RoomKind, RoomRole, Seq};
@@ -30,6 +31,8 @@ pub(crate) enum Ask {
     Join {
         room: String,
         start: Start,
+        /// Where one was when one wanted to go there; `None` where nobody wanted to.
+        from: Option<RoomKey>,
     },
     Leave {
         key: RoomKey,
@@ -76,7 +79,7 @@ pub(crate) enum Deed {
     Delete { room: String, target: Seq, reason: Option<String> },
     React { room: String, target: Seq, emoji: String, remove: bool },
     Topic { room: String, topic: String },
-    Create { room: String, kind: RoomKind, topic: String },
+    Create { from: RoomKey, room: String, kind: RoomKind, topic: String },
     Change { room: String, settings: RoomSettings },
     DeleteRoom { room: String },
     Invite { room: String, user: String, reason: Option<String> },
@@ -96,7 +99,11 @@ pub(crate) enum Deed {
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Followed(Vec<String>, Result<Vec<ResumedRoom>, Trouble>),
-    Joined(String, Result<Joined, Trouble>),
+    Joined {
+        room: String,
+        from: Option<RoomKey>,
+        joined: Result<Joined, Trouble>,
+    },
     Left(RoomKey, Result<(), Trouble>),
     Page {
         key: RoomKey,
@@ -110,7 +117,11 @@ pub(crate) enum Answer {
         first: bool,
         found: Result<Found, Trouble>,
     },
-    Read(RoomKey, Result<ReadMark, Trouble>),
+    Read {
+        key: RoomKey,
+        seq: Seq,
+        mark: Result<ReadMark, Trouble>,
+    },
     Posted {
         id: u64,
         posted: Result<Posted, Failure>,
@@ -145,9 +156,9 @@ pub(crate) async fn perform(client: &Client, ask: Ask) -> Answer {
                 rooms.iter().map(|(room, seq, epoch)| (room.as_str(), *seq, epoch.as_deref())).collect();
             Answer::Followed(names, client.resume(&places).await.map_err(Trouble::from))
         }
-        Ask::Join { room, start } => {
-            let joined = client.join_with(&room, start).await;
-            Answer::Joined(room, joined.map_err(Trouble::from))
+        Ask::Join { room, start, from } => {
+            let joined = client.join_with(&room, start).await.map_err(Trouble::from);
+            Answer::Joined { room, from, joined }
         }
         Ask::Leave { key, room } => Answer::Left(key, client.leave(&room).await.map_err(Trouble::from)),
         Ask::History { key, room, anchor, limit } => {
@@ -161,7 +172,9 @@ pub(crate) async fn perform(client: &Client, ask: Ask) -> Answer {
             let found = client.search(asked).await.map_err(Trouble::from);
             Answer::Found { query, first: after.is_none(), found }
         }
-        Ask::Read { key, room, seq } => Answer::Read(key, client.read(&room, seq).await.map_err(Trouble::from)),
+        Ask::Read { key, room, seq } => {
+            Answer::Read { key, seq, mark: client.read(&room, seq).await.map_err(Trouble::from) }
+        }
         Ask::Typing { room } => {
             // A hint: whether it was heard matters to nobody.
             let _ = client.typing(&room).await;
@@ -186,7 +199,7 @@ async fn do_it(client: &Client, deed: Deed) -> Result<(), ClientError> {
         Deed::React { room, target, emoji, remove: false } => client.react(&room, target, &emoji).await.map(drop),
         Deed::React { room, target, emoji, remove: true } => client.unreact(&room, target, &emoji).await.map(drop),
         Deed::Topic { room, topic } => client.topic(&room, &topic).await.map(drop),
-        Deed::Create { room, kind, topic } => {
+        Deed::Create { room, kind, topic, .. } => {
             client.create_with(NewRoom::new(room).kind(kind).topic(topic)).await.map(drop)
         }
         Deed::Change { room, settings } => client.change_room(&room, settings).await.map(drop),
@@ -210,13 +223,14 @@ async fn do_it(client: &Client, deed: Deed) -> Result<(), ClientError> {
 
 /// The names of a room, page by page, up to what a screen can show.
 async fn names(client: &Client, room: &str) -> Result<NamesPage, ClientError> {
-    let mut all = client.names_after(Some(room), None).await?;
+    let mut all = small(client.names_after(Some(room), None).await?);
     for _ in 1..MAX_PAGES {
         if !all.more || all.names.len() >= MAX_NAMES {
             break;
         }
+        // Behind the last one that is kept: one that is not comes again, in front of what is new.
         let last = all.names.last().map(|name| name.name.clone());
-        let page = client.names_after(Some(room), last.as_deref()).await?;
+        let page = small(client.names_after(Some(room), last.as_deref()).await?);
         if page.names.is_empty() {
             break;
         }
@@ -225,6 +239,15 @@ async fn names(client: &Client, room: &str) -> Result<NamesPage, ClientError> {
     }
     all.names.truncate(MAX_NAMES);
     Ok(all)
+}
+
+/// A page without what no screen shows, and what would only take memory.
+fn small(mut page: NamesPage) -> NamesPage {
+    let fits = |text: &str| text.len() <= MAX_NAME_BYTES;
+    page.names.retain(|line| fits(&line.name) && fits(&line.role) && fits(line.status.as_str()));
+    page.names.iter_mut().for_each(|line| line.text = None);
+    page.json = Json::default();
+    page
 }
 
 /// The rooms, page by page, up to what anybody reads.
@@ -258,5 +281,26 @@ fn failure(error: ClientError) -> Failure {
             ClientError::RefusedOtherwise { .. } | ClientError::TooLarge { .. } => Failure::Refused(error.to_string()),
             _ => Failure::Unknown { after_ms },
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_a_page_of_names_only_what_a_screen_shows_is_kept() {
+        let huge = "x".repeat(100_000);
+        let page = serde_json::from_value(json!({"more": true, "names": [
+            {"name": "ann", "role": "owner", "online": true, "text": huge},
+            {"name": huge},
+            {"name": "bob", "role": huge},
+            {"name": "eve", "status": huge},
+        ]}));
+        let page = small(page.unwrap());
+        assert_eq!(page.names.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["ann"]);
+        assert!(page.more && page.names[0].text.is_none());
     }
 }

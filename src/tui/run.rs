@@ -18,7 +18,7 @@ use super::settings::Settings;
 use super::state::{Connection, Effect, Input, State};
 use super::terminal::Terminal;
 use crate::Client;
-use crate::client::{ClientError, Events};
+use crate::client::{ClientError, Event, Events};
 use crate::model::Time;
 
 /// No two frames are closer than this: nobody sees more, and a flood costs no more than this.
@@ -166,6 +166,14 @@ impl Session {
             max_text_bytes: hello.limits.max_text_bytes,
         }
     }
+
+    /// What the session goes on with after its connection was lost and found.
+    fn back(&self, new_guest: bool) -> Input {
+        match self.client.logged_in() {
+            Some(login) => Input::Back { new_guest, login: Box::new((*login).clone()) },
+            None => Input::Told(Event::Connected { new_guest }),
+        }
+    }
 }
 
 /// Something that happened to the loop.
@@ -185,7 +193,13 @@ impl From<Input> for Next {
 
 fn take(state: &mut State, session: &mut Session, next: Next) -> Vec<Effect> {
     match next {
-        Next::Input(input) => state.update(*input, now()),
+        Next::Input(input) => {
+            let input = match *input {
+                Input::Told(Event::Connected { new_guest }) => session.back(new_guest),
+                input => input,
+            };
+            state.update(input, now())
+        }
         Next::Quit => vec![Effect::Quit],
         Next::Suspend => vec![Effect::Suspend],
         Next::Redraw => vec![Effect::Redraw],
@@ -259,7 +273,7 @@ async fn key(keys: &mut Option<EventStream>) -> Option<io::Result<TerminalEvent>
     }
 }
 
-async fn event(events: &mut Option<Events>) -> Option<crate::client::Event> {
+async fn event(events: &mut Option<Events>) -> Option<Event> {
     match events {
         Some(events) => events.next().await,
         None => std::future::pending().await,

@@ -200,7 +200,7 @@ async fn a_password_command_that_fails_is_a_mistake_of_the_settings() {
         ("\"head -c 70000 /dev/zero\"", "it says more than 64 KiB"),
         ("\"true\"", "its first line is empty"),
     ] {
-        ann.settle(&format!("password_command = {command}\n"));
+        ann.settle(&format!("server = \"{}\"\npassword_command = {command}\n", daemon.address()));
         let ended = ann.run(&["rooms"]).await;
         assert_eq!((ended.code, ended.lines.len()), (Some(78), 0), "{command}: {ended:?}");
         assert!(ended.stderr.contains(complaint), "{command}: {ended:?}");
@@ -223,13 +223,28 @@ async fn a_password_of_the_settings_is_for_their_server_and_their_name_only() {
     ann.settle("server = \"chat.example\"\nusername = \"ann\"\npassword_command = \"echo hunter22\"\n");
     fine(&ann.run(&["rooms", "--server", &stranger]).await);
     fine(&ann.run_with(&format!("SNAKK_SERVER={stranger}"), &["rooms"]).await);
+    // Where no server stands beside it, it is for the usual one; and where no name does, for the usual name.
+    ann.settle("username = \"ann\"\npassword_command = \"echo hunter22\"\n");
+    fine(&ann.run_with("", &["rooms", "--server", &stranger]).await);
+    ann.settle(&format!("server = \"{stranger}\"\npassword_command = \"echo hunter22\"\n"));
+    fine(&ann.run_with("", &["rooms", "-u", "bob"]).await);
+    fine(&ann.run_with("", &["rooms"]).await);
     ann.settle(&format!("server = \"{stranger}\"\nusername = \"ann\"\npassword_command = \"echo hunter22\"\n"));
     fine(&ann.run_with("", &["rooms", "-u", "bob"]).await);
     fine(&ann.run_with("", &["rooms"]).await);
     let asked = asked.lock().unwrap();
     let said: Vec<_> =
         asked.iter().map(|login| (login["username"].as_str(), login.get("password").is_some())).collect();
-    assert_eq!(said, [(Some("ann"), false), (Some("ann"), false), (Some("bob"), false), (Some("ann"), true)]);
+    let expected = [
+        (Some("ann"), false),
+        (Some("ann"), false),
+        (Some("ann"), false),
+        (Some("bob"), false),
+        (Some("tester"), true),
+        (Some("bob"), false),
+        (Some("ann"), true),
+    ];
+    assert_eq!(said, expected);
 }
 
 #[tokio::test]
@@ -278,7 +293,8 @@ async fn whoever_sits_at_a_terminal_is_asked_for_the_password_last() {
         assert_eq!(screen.exited().await.code(), Some(code), "{:?}", screen.rows());
     }
     // Nobody is asked for what is known.
-    ann.settle(&format!("username = \"ann\"\npassword_command = \"echo '{PASSWORD}'\"\n"));
+    let server = daemon.address();
+    ann.settle(&format!("server = \"{server}\"\nusername = \"ann\"\npassword_command = \"echo '{PASSWORD}'\"\n"));
     let mut screen = ann.screen(&["rooms"]);
     assert_eq!(screen.exited().await.code(), Some(0));
     screen.shows("lobby").await;

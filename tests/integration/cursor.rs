@@ -328,3 +328,27 @@ async fn what_a_room_does_not_keep_is_told_and_a_server_that_begins_anew_each_ti
     );
     assert_eq!((&anew.remembered("place")["epoch"], &anew.remembered("place")["seq"]), (&json!("e"), &json!(1)));
 }
+
+#[tokio::test]
+async fn what_a_guest_may_not_see_is_not_waited_for() {
+    let daemon = daemon().await;
+    let mut owner = daemon.account("owner").await;
+    owner.ask(json!({"request": "create", "room": "den"})).await;
+    owner.ask(json!({"request": "room", "room": "den", "history": "joined"})).await;
+    for n in 1..=5 {
+        owner.say("den", &format!("text {n}.")).await;
+    }
+    let ann = Person::of(daemon.address());
+    for args in [&["tail", "den", "--since", "0"][..], &["tail", "den", "--since", "2"]] {
+        let ended = ann.run(args).await;
+        fine(&ended);
+        assert_eq!(ended.lines, Vec::<String>::new());
+    }
+    let tail = ["tail", "den", "--cursor", "place", "-n", "0"];
+    fine(&ann.run(&tail).await);
+    owner.say("den", "unseen").await;
+    let ended = ann.run(&tail).await;
+    assert_eq!((ended.code, ended.lines.len()), (Some(0), 0), "{ended:?}");
+    assert!(ended.stderr.contains("an entry is not kept any more"), "{ended:?}");
+    assert_eq!(ann.remembered("place")["seq"], json!(7));
+}

@@ -4,6 +4,7 @@ use rustix::process::Signal;
 
 use crate::support::harm::{HARM, Harm, answer};
 use crate::support::screen::{CTRL_K, CTRL_Q, CTRL_U, CTRL_Z, ENTER, ESC, PAGE_UP, UP};
+use crate::support::server::PASSWORD;
 use crate::support::{Dice, Person, daemon, json};
 
 #[tokio::test]
@@ -344,4 +345,38 @@ async fn two_who_talk_over_a_line_that_breaks_end_with_the_same_log() {
 fn said(rows: &[String]) -> Vec<String> {
     let said = rows.iter().filter_map(|row| Some(row.split_once("│ ")?.1.split("│ ").last()?.trim()));
     said.filter(|said| said.contains(" says ")).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn what_began_while_the_server_was_away_is_there_when_it_is_back() {
+    let mut daemon = daemon().await;
+    for name in ["ann", "bob"] {
+        daemon.account(name).await;
+    }
+    let ann = Person::of(daemon.address());
+    ann.secret("password", PASSWORD);
+    let mut ann = ann.screen(&["-u", "ann", "--password-file", "password"]);
+    ann.shows("lobby>").await;
+    let address = daemon.address();
+    daemon.kill9().await;
+    ann.shows("offline").await;
+    // It comes back elsewhere first, where bob finds it before ann does.
+    let mut daemon = daemon.again().await;
+    let mut bob = daemon.hello("bob").await;
+    bob.ask(json!({"request": "login", "username": "bob", "password": PASSWORD})).await;
+    bob.say("@ann", "are you there?").await;
+    daemon.kill9().await;
+    let daemon = daemon.again().listen(address).await;
+    ann.shows("@bob").await;
+    ann.enter("/msg bob").await;
+    ann.shows("bob │ are you there?").await;
+    // It goes on, also where it is left on another device.
+    let mut elsewhere = daemon.hello("ann").await;
+    elsewhere.ask(json!({"request": "login", "username": "ann", "password": PASSWORD})).await;
+    elsewhere.ask(json!({"request": "leave", "room": "@bob"})).await;
+    let mut bob = daemon.hello("bob").await;
+    bob.ask(json!({"request": "login", "username": "bob", "password": PASSWORD})).await;
+    bob.say("@ann", "still there?").await;
+    ann.shows("bob │ still there?").await;
+    ann.leave().await;
 }

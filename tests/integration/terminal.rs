@@ -389,3 +389,111 @@ fn harmless(ended: &Ended) {
     assert!(!output.contains(bad), "{output:?}");
     assert!(!ended.stderr.contains("panicked"), "{ended:?}");
 }
+
+#[tokio::test]
+async fn what_is_said_to_one_alone_is_printed_and_moves_nobody() {
+    let daemon = daemon().await;
+    let person = Person::of(daemon.address());
+    let mut ann = person.talk(&["-u", "ann"]);
+    people(&daemon, 1).await;
+    let mut bob = daemon.native("bob").await;
+    for text in ["psst", "are you", "there?"] {
+        bob.say("@ann", text).await;
+    }
+    for text in ["psst", "are you", "there?"] {
+        let line = ann.line().await;
+        assert!(line.starts_with("[@bob] ") && line.ends_with(&format!("bob: {text}")), "{line}");
+    }
+    // What is typed still goes to all; and the conversation goes on.
+    let mut eve = daemon.native("eve").await;
+    eve.join("lobby").await;
+    writeln!(ann.says, "hello all").unwrap();
+    eve.hear("lobby", "hello all").await;
+    bob.say("@ann", "I am here").await;
+    assert!(ann.line().await.ends_with("bob: I am here"));
+    // A guest of the same name is another one, whose conversation begins anew.
+    bob.ask(json!({"request": "logout"})).await;
+    let mut other = daemon.native("bob").await;
+    other.say("@ann", "I am new").await;
+    assert!(ann.line().await.ends_with("bob: I am new"));
+    let program = ann.program.stderr();
+    assert!(!program.contains("invited"), "{program}");
+    ann.end(0).await;
+}
+
+#[tokio::test]
+async fn a_conversation_that_was_left_elsewhere_is_printed_from_where_it_was() {
+    let daemon = daemon().await;
+    let mut elsewhere = daemon.account("ann").await;
+    let person = Person::of(daemon.address());
+    person.secret("password", PASSWORD);
+    let mut ann = person.talk(&["-u", "ann", "--password-file", "password"]);
+    people(&daemon, 1).await;
+    let mut bob = daemon.account("bob").await;
+    bob.say("@ann", "one").await;
+    assert!(ann.line().await.ends_with("bob: one"));
+    elsewhere.ask(json!({"request": "leave", "room": "@bob"})).await;
+    bob.say("@ann", "two").await;
+    bob.say("@ann", "three").await;
+    for text in ["two", "three"] {
+        let line = ann.line().await;
+        assert!(line.ends_with(&format!("bob: {text}")), "{line}");
+    }
+    ann.end(0).await;
+}
+
+#[tokio::test]
+async fn what_is_said_to_one_alone_while_the_server_is_away_is_printed_later() {
+    let mut daemon = daemon().await;
+    daemon.account("ann").await;
+    let mut bob = daemon.account("bob").await;
+    bob.say("@ann", "an old story").await;
+    let person = Person::of(daemon.address());
+    person.secret("password", PASSWORD);
+    let mut ann = person.talk(&["-u", "ann", "--password-file", "password"]);
+    people(&daemon, 1).await;
+    let address = daemon.address();
+    daemon.kill9().await;
+    // It comes back elsewhere first, where bob finds it before ann does.
+    let mut daemon = daemon.again().await;
+    let mut bob = daemon.hello("bob").await;
+    bob.ask(json!({"request": "login", "username": "bob", "password": PASSWORD})).await;
+    bob.say("@ann", "one").await;
+    bob.say("@ann", "two").await;
+    daemon.kill9().await;
+    let _daemon = daemon.again().listen(address).await;
+    for text in ["one", "two"] {
+        let line = ann.line().await;
+        assert!(line.starts_with("[@bob] ") && line.ends_with(&format!("bob: {text}")), "{line}");
+    }
+    ann.end(0).await;
+}
+
+#[tokio::test]
+async fn the_first_word_to_somebody_can_be_sent_from_a_script() {
+    let daemon = daemon().await;
+    let mut bob = daemon.native("bob").await;
+    let ann = Person::of(daemon.address());
+    fine(&ann.run_on("psst\nare you there?\n", &["-u", "ann", "send", "@bob"]).await);
+    bob.expect(json!({"event": "invited", "room": "@ann", "head": 1})).await;
+    let ended = ann.run(&["-u", "ann", "send", "@nobody", "x"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_never_ends_is_ended() {
+    let address = Harm::start(|request| {
+        let mut answer = polite(request);
+        if matches!(request["request"].as_str(), Some("rooms" | "names")) {
+            answer[0]["more"] = json!(true);
+        }
+        Some(answer)
+    })
+    .await;
+    let person = Person::of(address);
+    for args in [&["rooms"][..], &["names", "lobby"], &["names"]] {
+        let ended = person.run(args).await;
+        assert_eq!((ended.code, ended.lines.len()), (Some(69), 2), "{ended:?}");
+        assert!(ended.stderr.contains("brings nothing new"), "{ended:?}");
+    }
+}

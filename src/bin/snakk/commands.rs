@@ -28,7 +28,10 @@ pub(crate) async fn send(connection: &Connection, send: Send) -> Result<(), Fail
         return Err(Failure::new(Failure::USAGE, "there is nothing to send"));
     }
     let client = login::connect(connection).await?;
-    client.join(&send.room).await?;
+    // A conversation needs no joining: the first message makes it.
+    if !send.room.starts_with('@') {
+        client.join(&send.room).await?;
+    }
     let mut nonce = send.nonce;
     while let Some(said) = text {
         let nonce = match nonce.take() {
@@ -159,11 +162,20 @@ pub(crate) async fn list_rooms(client: &Client, json: bool) -> Result<(), Failur
             true => print_json(page.json.as_str())?,
             false => page.rooms.iter().try_for_each(|room| print(&show::room(room)))?,
         }
-        match page.rooms.last() {
-            Some(last) if page.more => after = Some(last.room.clone()),
-            _ => return Ok(()),
+        match page.rooms.last().filter(|_| page.more) {
+            Some(last) => after = Some(further(after.as_deref(), &last.room)?),
+            None => return Ok(()),
         }
     }
+}
+
+/// The name behind which the next page begins. A server whose names do not rise has no end.
+fn further(after: Option<&str>, last: &str) -> Result<String, ClientError> {
+    if after.is_some_and(|after| last.to_lowercase() <= after.to_lowercase()) {
+        let what = "the server says that there is more, and brings nothing new; the list ends here";
+        return Err(ClientError::Protocol(what.into()));
+    }
+    Ok(last.to_owned())
 }
 
 /// `snakk names`: lists the members of a room, or everybody who is online.
@@ -183,9 +195,9 @@ pub(crate) async fn list_names(client: &Client, room: Option<&str>, json: bool) 
             true => print_json(page.json.as_str())?,
             false => page.names.iter().try_for_each(|name| print(&show::name(name)))?,
         }
-        match page.names.last() {
-            Some(last) if page.more => after = Some(last.name.clone()),
-            _ => return Ok(()),
+        match page.names.last().filter(|_| page.more) {
+            Some(last) => after = Some(further(after.as_deref(), &last.name)?),
+            None => return Ok(()),
         }
     }
 }

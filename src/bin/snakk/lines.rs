@@ -9,6 +9,7 @@ use snakk::Client;
 use snakk::client::{Draft, Event, Events, Removed, RoomChanged};
 
 use crate::commands::{is_unknown, list_names, list_rooms};
+use crate::directs::Directs;
 use crate::failure::{Failure, describe};
 use crate::input::Lines;
 use crate::login;
@@ -103,7 +104,17 @@ pub(crate) async fn run(connection: &Connection, room: &str) -> Result<(), Failu
 
 /// The half that listens: prints what happens.
 async fn tell(connection: &Connection, client: Client, mut events: Events, talk: Talk) -> Result<(), Failure> {
-    while let Some(event) = events.next().await {
+    let mut directs = Directs::new(&client);
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = events.next() => match event {
+                Some(event) => event,
+                None => break,
+            },
+            () = directs.joined() => continue,
+        };
+        directs.told(&event);
         match &event {
             Event::Disconnected { reason, retry_in: Some(_) } => {
                 note(&format!("{}; reconnecting", plain(reason)));
@@ -111,7 +122,10 @@ async fn tell(connection: &Connection, client: Client, mut events: Events, talk:
             Event::Disconnected { reason, .. } => {
                 return Err(Failure::new(Failure::UNAVAILABLE, plain(reason)));
             }
-            Event::Connected { .. } => note("connected again"),
+            Event::Connected { .. } => {
+                note("connected again");
+                directs.missed();
+            }
             Event::Shutdown { reason, .. } => note(&format!("the server stops ({})", plain(reason))),
             Event::Resumed(rooms) => {
                 for room in rooms {
@@ -126,6 +140,8 @@ async fn tell(connection: &Connection, client: Client, mut events: Events, talk:
                 }
             }
             Event::Removed(removed) => leave_behind(&talk, removed),
+            // What is said to one alone is printed like everything else.
+            Event::Invited(invited) if directs.hear(&invited.room, invited.head.before(), invited.head) => {}
             Event::Invited(invited) => {
                 let room = plain(&invited.room);
                 let by = invited.from.as_deref().map(|from| format!(" by {}", plain(from))).unwrap_or_default();
@@ -181,11 +197,12 @@ fn is_own(client: &Client, talk: &Talk, event: &Event) -> bool {
     found.and_then(|at| shared.said.remove(at)).is_some()
 }
 
-/// With several rooms, a line says where it was said.
+/// With several rooms, a line says where it was said; and so does one from elsewhere.
 fn in_room(talk: &Talk, event: &Event, line: String) -> String {
-    match event.entry() {
-        Some((room, _)) if lock(talk).rooms.len() > 1 => format!("[{}] {line}", plain(room)),
-        _ => line,
+    let Some((room, _)) = event.entry() else { return line };
+    match lock(talk).rooms.as_slice() {
+        [only] if only == room => line,
+        _ => format!("[{}] {line}", plain(room)),
     }
 }
 

@@ -142,7 +142,7 @@ pub(crate) async fn register(connection: &Connection, invite: Option<&str>) -> R
 }
 
 /// The operating system's name for us, reduced to what a name may be.
-fn system_name() -> String {
+pub(crate) fn system_name() -> String {
     let name = ["USER", "LOGNAME"].iter().find_map(|key| std::env::var(key).ok()).unwrap_or_default();
     reduced(&name)
 }

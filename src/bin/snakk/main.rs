@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod cursor;
+mod directs;
 mod failure;
 mod folders;
 mod host;

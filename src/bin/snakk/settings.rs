@@ -13,6 +13,8 @@ use snakk::settings::{ConfigErrors, Given, Key, PATH, Places, Reader, Rule, Sett
 use toml::de::{DeTable, DeValue};
 
 use crate::failure::Failure;
+use crate::login::system_name;
+use crate::setup::DEFAULT_SERVER;
 use crate::{folders, private};
 
 pub(crate) use screen::{Emoji, Notify, Rtl, Screen, Theme};
@@ -220,16 +222,16 @@ fn profile(reader: &mut Reader<'_>, name: &str, table: &DeTable<'_>, tables: &[&
 
 impl Profile {
     /// This profile, with what it leaves out taken from another one. A password and a fingerprint are taken only for the
-    /// server and the name that they belong to: where another one is named, they are nobody's business there.
+    /// server and the name that they belong to: where another one is named, they are nobody's business there. Where they
+    /// stand with none, they belong to the ones that count then.
     pub(crate) fn over(self, below: &Profile) -> Profile {
         let server = self.server.or_else(|| below.server.clone());
         let username = self.username.or_else(|| below.username.clone());
-        let there = match (&below.server, &server) {
-            (Some(below), Some(server)) => canonical(below) == canonical(server),
-            _ => true,
-        };
+        let of = |server: &Option<String>| canonical(server.as_deref().unwrap_or(DEFAULT_SERVER));
+        let named = |username: &Option<String>| username.clone().unwrap_or_else(system_name);
+        let there = of(&below.server) == of(&server);
         let taken = there
-            && below.username.as_ref().is_none_or(|below| username.as_ref() == Some(below))
+            && named(&below.username) == named(&username)
             && self.password_command.is_none()
             && self.password_file.is_none();
         Profile {

@@ -49,7 +49,7 @@ impl Setup {
         let mut profile = settings.profile(given.profile.as_deref())?;
         let (mut server, mut room) = (given.server.clone().filter(|server| !server.is_empty()), args.room.clone());
         if let Some(Command::Host(host)) = &args.command {
-            // It is the server. A password that is for any server is meant for one that was there before.
+            // It is the server. A password that stands with no server is meant for the one that is usually there.
             server = Some(host.listen.first().map_or(DEFAULT_SERVER, String::as_str).to_owned());
             room = host.room.clone().or(room);
             if profile.server.is_none() {

@@ -78,6 +78,8 @@ async fn show(
     if remembered {
         tell_missed(joined.first.before().0.saturating_sub(behind.0));
     }
+    // What is not kept, or not for this user, does not come.
+    let behind = behind.max(joined.first.before()).min(joined.head);
     if let Some(cursor) = &mut cursor {
         cursor.begin(&joined.room, &joined.epoch, behind)?;
     }

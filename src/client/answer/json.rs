@@ -12,7 +12,7 @@ use crate::protocol::Secret;
 pub struct Json(Box<str>);
 
 impl Json {
-    pub(in crate::client) fn new(line: &str) -> Json {
+    pub(crate) fn new(line: &str) -> Json {
         Json(line.into())
     }
 

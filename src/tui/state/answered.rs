@@ -2,7 +2,7 @@
 
 use super::chunk::{Chunk, Key, NoteSort};
 use super::picker::{Choice, Pick, Picker};
-use super::room::{Compose, Room, RoomKey, Scroll, Standing};
+use super::room::{Compose, Room, RoomKey, Scroll, Standing, cut};
 use super::{AGAIN_MS, Connection, Overlay, PAGE, State};
 use crate::client::{Event, Found, Hit, Joined, Page, Posted, ResumedRoom, RoomLine, Start};
 use crate::model::{Anchor, Seq, Time};
@@ -22,23 +22,26 @@ impl State {
                     self.error(format!("cannot follow {}: {}", names.first().map_or("", String::as_str), trouble.text));
                 }
             }
-            Answer::Joined(name, Ok(joined)) => self.joined(&name, &joined),
-            Answer::Joined(name, Err(trouble)) => self.not_joined(&name, &trouble),
-            Answer::Left(key, Ok(())) => self.forget(key),
+            Answer::Joined { room, from, joined: Ok(joined) } => self.joined(&room, from, &joined),
+            Answer::Joined { room, from, joined: Err(trouble) } => self.not_joined(&room, from, &trouble),
+            Answer::Left(key, Ok(())) => self.left(key),
             Answer::Left(key, Err(trouble)) => match trouble.code {
                 // It is gone already.
-                Some(Code::NotAMember | Code::NoSuchRoom) => self.forget(key),
+                Some(Code::NotAMember | Code::NoSuchRoom) => self.left(key),
                 _ => self.error(trouble.text),
             },
             Answer::Page { key, anchor, page } => self.page(key, anchor, page),
-            Answer::Names(key, Ok(page)) => {
-                if let Some(room) = self.by_key(key) {
+            Answer::Names(key, names) => {
+                let Some(room) = self.by_key(key) else { return };
+                room.members.asking = false;
+                // Where it failed, the next one who comes has it asked again.
+                if let Ok(page) = names {
                     room.members.set(&page);
                 }
             }
             Answer::Rooms(Ok(page)) => self.list_rooms(&page.rooms),
             Answer::Found { query, first, found: Ok(found) } => self.list_hits(query, first, &found),
-            Answer::Read(key, Ok(mark)) => {
+            Answer::Read { key, mark: Ok(mark), .. } => {
                 let Some(room) = self.by_key(key) else { return };
                 room.read = room.read.max(mark.read);
                 // What has come meanwhile is counted here already.
@@ -55,8 +58,21 @@ impl State {
             }
             Answer::Done(deed, done) => self.done(deed, done),
             Answer::Rooms(Err(trouble)) | Answer::Found { found: Err(trouble), .. } => self.error(trouble.text),
-            // The next look asks again.
-            Answer::Names(_, Err(_)) | Answer::Read(_, Err(_)) | Answer::Nothing => {}
+            Answer::Read { key, seq, mark: Err(trouble) } => self.not_marked(key, seq, &trouble),
+            Answer::Nothing => {}
+        }
+    }
+
+    /// A read mark did not arrive. It is told again where that may help, for nobody reads the same once more.
+    fn not_marked(&mut self, key: RoomKey, seq: Seq, trouble: &Trouble) {
+        let is_passing = matches!(
+            trouble.code,
+            None | Some(Code::RateLimited | Code::StorageUnavailable | Code::Internal | Code::ShuttingDown)
+        );
+        if is_passing {
+            let due = self.read_due.entry(key).or_default();
+            *due = seq.max(*due);
+            self.read_at = self.read_at.max(Time(self.now.0 + AGAIN_MS));
         }
     }
 
@@ -69,8 +85,9 @@ impl State {
                 let now = self.now;
                 let Some(room) = self.by_name(room) else { return };
                 let why = if error.is_empty() { code.clone() } else { error.clone() };
-                room.tell(now, NoteSort::Wrong, format!("this room is closed to you: {why}"));
-                room.standing = Standing::Closed(why);
+                room.tell(now, NoteSort::Wrong, format!("this room is closed to you: {}", cut(&why)));
+                let key = room.key;
+                self.close(key, &why);
             }
         }
         self.load();
@@ -86,13 +103,14 @@ impl State {
         let key = self.open(&joined.room)?;
         let now = self.now;
         let room = self.by_key(key)?;
-        if joined.reset {
+        // Whoever joins says of no epoch that they know it.
+        if joined.reset || room.epoch.as_ref().is_some_and(|epoch| *epoch != joined.epoch) {
             room.reset(joined.head);
             if room.epoch.is_some() {
                 room.tell(now, NoteSort::Wrong, "the room began anew");
             }
         }
-        room.standing = Standing::Followed;
+        room.followed();
         room.set_epoch(&joined.epoch);
         room.kind = joined.kind.known();
         room.role = joined.role.known();
@@ -104,7 +122,7 @@ impl State {
         Some(key)
     }
 
-    fn joined(&mut self, asked: &str, joined: &Joined) {
+    fn joined(&mut self, asked: &str, from: Option<RoomKey>, joined: &Joined) {
         self.unite(asked, &joined.room);
         let Some(key) = self.stands(joined) else { return };
         if let Some(room) = self.by_key(key) {
@@ -114,7 +132,7 @@ impl State {
             }
             room.read = joined.read;
         }
-        self.go(key);
+        self.arrive(key, from);
         // What came before this answer was looked at.
         let (early, others): (Vec<Event>, Vec<Event>) =
             std::mem::take(&mut self.early).into_iter().partition(|event| is_of(event, &joined.room));
@@ -144,7 +162,7 @@ impl State {
         }
     }
 
-    fn not_joined(&mut self, name: &str, trouble: &Trouble) {
+    fn not_joined(&mut self, name: &str, from: Option<RoomKey>, trouble: &Trouble) {
         self.early.retain(|event| !is_of(event, name));
         if name.starts_with('@') && trouble.code == Some(Code::NoSuchRoom) {
             // Nothing was said in it yet: it begins with the first message.
@@ -152,7 +170,7 @@ impl State {
                 if let Some(room) = self.by_key(key) {
                     room.standing = Standing::Unborn;
                 }
-                self.go(key);
+                self.arrive(key, from);
             }
             return;
         }
@@ -164,9 +182,24 @@ impl State {
         if trouble.code.is_some()
             && let Some(room) = self.by_name(name).filter(|room| room.standing == Standing::Joining)
         {
-            room.standing = Standing::Closed(format!("{}{hint}", trouble.text));
+            let key = room.key;
+            self.close(key, &format!("{}{hint}", cut(&trouble.text)));
         }
         self.error(format!("{name}: {}{hint}", trouble.text));
+    }
+
+    /// A room was left: it is not on the screen any more, unless something was typed in it meanwhile.
+    fn left(&mut self, key: RoomKey) {
+        if !self.outbox.has_unsent(key) && self.by_key(key).is_none_or(|room| room.editor.text().trim().is_empty()) {
+            self.forget(key);
+            return;
+        }
+        let now = self.now;
+        if let Some(room) = self.by_key(key) {
+            room.role = None;
+            room.tell(now, NoteSort::Wrong, "you left, and what you typed meanwhile is still here (/leave forgets it)");
+        }
+        self.close(key, "you left");
     }
 
     /// A room is not on the screen any more.
@@ -200,6 +233,7 @@ impl State {
                 return;
             }
         };
+        let current = self.current;
         let Some(room) = self.by_key(key) else { return };
         room.loading = false;
         match anchor {
@@ -231,6 +265,8 @@ impl State {
                     reach(room);
                 }
             }
+            // Whoever has gone elsewhere meanwhile stays there.
+            Anchor::Around(_) if key != current => {}
             Anchor::Around(seq) => {
                 let mut back = Chunk::new(room.live.log.room());
                 back.add(&page);
@@ -267,11 +303,17 @@ impl State {
                     room.standing = Standing::Wanted;
                     room.head = posted.seq.before();
                     let room = room.name.clone();
-                    self.ask(Ask::Join { room, start });
+                    self.ask(Ask::Join { room, start, from: None });
                 }
                 self.outbox.came(key, newest);
             }
-            Err(failure) => self.outbox.failed(id, failure, now),
+            Err(failure) => {
+                self.outbox.failed(id, failure, now);
+                // It is not tried again where the room was closed meanwhile.
+                if let Some(Standing::Closed(why)) = self.by_key(key).map(|room| room.standing.clone()) {
+                    self.outbox.closed(key, &why);
+                }
+            }
         }
     }
 
@@ -290,7 +332,9 @@ impl State {
                 self.error(format!("not edited: {}", trouble.text));
             }
             (_, Err(trouble)) => self.error(trouble.text),
-            (Deed::Create { room, .. }, Ok(())) => self.ask(Ask::Join { room, start: Start::Now }),
+            (Deed::Create { from, room, .. }, Ok(())) => {
+                self.ask(Ask::Join { room, start: Start::Now, from: Some(from) });
+            }
             (Deed::Invite { user, room, .. }, Ok(())) => self.say(format!("{user} is invited to {room}")),
             (Deed::Status { away, .. }, Ok(())) => {
                 self.away = away;
@@ -349,7 +393,7 @@ fn is_of(event: &Event, name: &str) -> bool {
 }
 
 /// A stretch in the past that has come to touch the end of the room is one with it.
-fn reach(room: &mut Room) {
+pub(super) fn reach(room: &mut Room) {
     let touches = room.back.as_ref().is_some_and(|back| {
         let last = back.last_message();
         // What is live begins where nothing older was left out, or with a message that both have.

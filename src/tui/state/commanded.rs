@@ -53,7 +53,10 @@ impl State {
                 None => self.error("there is nothing to react to"),
             },
             Command::Delete(reason) => self.delete_selected(reason),
-            Command::Create { room, kind } => self.deed(Deed::Create { room, kind, topic: String::new() }),
+            Command::Create { room, kind } => {
+                let from = self.current;
+                self.deed(Deed::Create { from, room, kind, topic: String::new() });
+            }
             Command::Rename(name) => self.change(room, RoomSettings::new().name(name)),
             Command::Kind(kind) => self.change(room, RoomSettings::new().kind(kind)),
             Command::DeleteRoom(name) if name == room => {
@@ -106,6 +109,12 @@ impl State {
     fn reply(&mut self, text: String) {
         let (now, target) = (self.now, self.target());
         let room = self.room_mut();
+        if let Some(why) = room.is_closed() {
+            // It can be mended and said elsewhere.
+            room.history.push(&text);
+            self.error(why);
+            return;
+        }
         room.compose = Compose::Plain;
         room.selected = None;
         room.go_to_end();
@@ -130,8 +139,8 @@ impl State {
     /// Goes into a conversation of two, and says something there.
     fn message(&mut self, user: &str, text: String) {
         let name = format!("@{user}");
-        if let Some(room) = self.by_name(&name) {
-            let key = room.key;
+        let open = self.by_name(&name).filter(|room| room.is_closed().is_none()).map(|room| room.key);
+        if let Some(key) = open {
             self.go(key);
         } else {
             let Some(key) = self.open(&name) else { return };
@@ -139,7 +148,7 @@ impl State {
                 room.standing = Standing::Unborn;
             }
             // Whether there is such a conversation only the server knows.
-            self.ask(Ask::Join { room: name, start: crate::client::Start::Now });
+            self.ask(Ask::Join { room: name, start: crate::client::Start::Now, from: None });
             self.go(key);
         }
         let (now, key) = (self.now, self.current);
@@ -162,7 +171,9 @@ impl State {
 
     fn retry(&mut self) {
         let (now, key) = (self.now, self.current);
-        if self.outbox.retry(key, now) == 0 {
+        if let Some(why) = self.room().is_closed() {
+            self.error(why);
+        } else if self.outbox.retry(key, now) == 0 {
             self.say("there is nothing that was not sent here");
         }
     }

@@ -1,6 +1,6 @@
 //! What is to be done though nothing happens, and when; and what keeps memory bounded.
 
-use super::room::{Room, Standing};
+use super::room::{Room, RoomKey, Standing};
 use super::{AGAIN_MS, Connection, State};
 use crate::client::Start;
 use crate::model::{Seq, Time};
@@ -26,7 +26,7 @@ impl State {
                     // The lag is shown as it grows.
                     Some(asked) => Time(asked.0 + (self.now.0.saturating_sub(asked.0) / 1000 + 1) * 1000),
                 });
-                wakes.extend(self.outbox.next_due());
+                wakes.extend(self.outbox.next_due(|key| takes_messages(&self.rooms, key)));
                 if !self.read_due.is_empty() {
                     wakes.push(self.read_at);
                 }
@@ -73,7 +73,7 @@ impl State {
             if self.wants_names() && self.names_at <= self.now {
                 self.names_at = Time(self.now.0 + NAMES_EVERY_MS);
                 let room = self.room_mut();
-                (room.members.asked, room.members.stale) = (true, false);
+                (room.members.asked, room.members.asking, room.members.stale) = (true, true, false);
                 let (key, room) = (room.key, room.name.clone());
                 self.ask(Ask::Names { key, room });
             }
@@ -83,12 +83,7 @@ impl State {
 
     fn send_due(&mut self) {
         let rooms = &self.rooms;
-        let is_open = |key| {
-            let room = rooms.iter().find(|room| room.key == key);
-            // The first message of a conversation is what makes it.
-            room.is_some_and(|room| matches!(room.standing, Standing::Followed | Standing::Unborn))
-        };
-        for (id, key, mut draft) in self.outbox.due(self.now, is_open) {
+        for (id, key, mut draft) in self.outbox.due(self.now, |key| takes_messages(rooms, key)) {
             if let Some(room) = self.by_key(key) {
                 draft.room.clone_from(&room.name);
                 self.ask(Ask::Post { id, draft });
@@ -111,7 +106,7 @@ impl State {
         if !wanted.is_empty() || !joining.is_empty() {
             self.follow_at = Time(self.now.0 + AGAIN_MS);
             for room in joining {
-                self.ask(Ask::Join { room, start: Start::Now });
+                self.ask(Ask::Join { room, start: Start::Now, from: None });
             }
             for some in wanted.chunks(200) {
                 self.ask(Ask::Follow(some.to_vec()));
@@ -121,7 +116,9 @@ impl State {
 
     fn wants_names(&self) -> bool {
         let room = self.room();
-        room.standing == Standing::Followed && !room.is_direct() && (!room.members.asked || room.members.stale)
+        let members = &room.members;
+        let is_due = !members.asking && (!members.asked || members.stale);
+        room.standing == Standing::Followed && !room.is_direct() && is_due
     }
 
     /// Keeps memory bounded, whatever the server sends.
@@ -149,4 +146,10 @@ impl State {
             keep /= 2;
         }
     }
+}
+
+/// Whether what was typed in a room can be sent now: the first message of a conversation is what makes it.
+fn takes_messages(rooms: &[Room], key: RoomKey) -> bool {
+    let room = rooms.iter().find(|room| room.key == key);
+    room.is_some_and(|room| matches!(room.standing, Standing::Followed | Standing::Unborn))
 }

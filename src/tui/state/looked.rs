@@ -1,5 +1,6 @@
 //! Where one looks: what is read by that, what is fetched for it, and how one gets elsewhere.
 
+use super::answered::reach;
 use super::chunk::Chunk;
 use super::room::{RoomKey, Scroll};
 use super::{Connection, Overlay, PAGE, State};
@@ -95,6 +96,8 @@ impl State {
                 // Its end is not the end of the room: it is a place like others.
                 let key = room.back.as_ref().and_then(Chunk::newest);
                 room.scroll = key.map_or(Scroll::Bottom, |key| Scroll::At { key, hidden: 0 });
+            } else {
+                reach(room);
             }
             self.load_newer();
         }

@@ -9,7 +9,7 @@ use crate::model::RoomRole;
 const MAX_MEMBERS: usize = 2000;
 
 /// The longest name that is kept; servers allow 32 characters.
-const MAX_NAME_BYTES: usize = 512;
+pub(crate) const MAX_NAME_BYTES: usize = 512;
 
 /// Somebody in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) struct Members {
     pub(crate) more: bool,
     /// They were asked for.
     pub(crate) asked: bool,
+    /// They are asked for, and the answer has not come.
+    pub(crate) asking: bool,
     /// They were asked for, and the answer has come.
     pub(crate) known: bool,
     /// Somebody came of whom nothing is known: ask again.
@@ -42,7 +44,7 @@ impl Members {
         let names = page.names.iter().filter(|line| line.name.len() <= MAX_NAME_BYTES);
         self.list = names.take(MAX_MEMBERS).map(|line| (fold(&line.name), Member::of(line))).collect();
         self.more = page.more || page.names.len() > MAX_MEMBERS;
-        (self.known, self.stale) = (true, false);
+        self.known = true;
     }
 
     /// Somebody came, went, or is away. Says whether they are known here.

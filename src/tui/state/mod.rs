@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 use self::chunk::NoteSort;
 use self::outbox::{Outbox, Sending};
 use self::picker::Picker;
-use self::room::{Room, RoomKey, Standing};
+use self::room::{Room, RoomKey, Standing, cut};
 use super::ask::{Answer, Ask, Deed};
 use super::layout::Areas;
 use super::settings::Settings;
@@ -39,6 +39,8 @@ const PAGE: u32 = 100;
 const MAX_ROOMS: usize = 1000;
 /// Entries of rooms whose joining is not answered yet that are kept until then.
 const MAX_EARLY: usize = 256;
+/// And their bytes.
+const MAX_EARLY_BYTES: usize = 1 << 20;
 /// What could not be asked is asked again after this long, in milliseconds.
 const AGAIN_MS: i64 = 3_000;
 /// The bell rings no more often than this, in milliseconds.
@@ -64,6 +66,11 @@ pub(crate) enum Input {
         max_text_bytes: usize,
     },
     Told(Event),
+    /// The connection is there again, and this is what the login has brought.
+    Back {
+        new_guest: bool,
+        login: Box<LoggedIn>,
+    },
     Answered(Answer),
     /// What the last frame showed of the room that one is in.
     Shown {
@@ -120,8 +127,15 @@ pub(crate) struct Flash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     pub(crate) text: String,
-    /// What is done where it is answered with yes; nothing else is asked about than the line that was typed.
-    then: Option<Effect>,
+    then: Then,
+}
+
+/// What is done where a question is answered with yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Then {
+    Do(Effect),
+    /// The line that was typed in that room is sent.
+    Send(RoomKey),
 }
 
 /// What lies over the screen.
@@ -244,6 +258,10 @@ impl State {
                 self.begin(&login, &motd);
             }
             Input::Told(event) => self.told(&event),
+            Input::Back { new_guest, login } => {
+                self.learn(&login);
+                self.connected(new_guest);
+            }
             Input::Answered(answer) => self.answered(answer),
             Input::Shown { key, seen, at_top } => self.shown(key, seen, at_top),
             Input::Ended(reason) => self.connection = Connection::Ended { reason },
@@ -312,22 +330,13 @@ impl State {
         // A guest that came by a new session is another one.
         self.outbox.connected(again && (other || login.guest));
         self.early.clear();
-        for membership in login.rooms.iter().filter(|room| Room::is_name(&room.room)).take(MAX_ROOMS) {
-            match self.by_name(&membership.room) {
-                Some(room) => room.learn(membership),
-                None => {
-                    let key = self.next_key();
-                    self.rooms.push(Room::of(key, membership));
-                }
-            }
-        }
+        self.learn(login);
         for room in &mut self.rooms {
             if room.standing == Standing::Followed {
                 room.standing = Standing::Wanted;
             }
             room.members.stale = true;
         }
-        self.sort();
         (self.follow_at, self.ping_at) = (Time::default(), Time::default());
         if again {
             return;
@@ -354,6 +363,23 @@ impl State {
         if login.more {
             self.tell(NoteSort::Wrong, "you are in more rooms than this screen shows; /rooms lists them".to_owned());
         }
+    }
+
+    /// Takes in which rooms a login lists, and what is unread in them: also those that began, or were joined elsewhere, while
+    /// nobody was here to be told.
+    fn learn(&mut self, login: &LoggedIn) {
+        for membership in login.rooms.iter().filter(|room| Room::is_name(&room.room)).take(MAX_ROOMS) {
+            let has_place = self.rooms.len() < MAX_ROOMS;
+            match self.by_name(&membership.room) {
+                Some(room) => room.learn(membership),
+                None if has_place => {
+                    let key = self.next_key();
+                    self.rooms.push(Room::of(key, membership));
+                }
+                None => {}
+            }
+        }
+        self.sort();
     }
 
     fn next_key(&mut self) -> RoomKey {
@@ -407,13 +433,42 @@ impl State {
         self.names_at = self.names_at.min(self.now);
     }
 
+    /// Goes to a room that one wanted to go to when one was elsewhere, where one still stands there with empty hands: what is
+    /// typed meanwhile is meant for the room in which it is typed. Says whether one is there now.
+    fn arrive(&mut self, key: RoomKey, from: Option<RoomKey>) -> bool {
+        // In the hall nothing can be said: what is typed there goes along.
+        let is_free = self.current == RoomKey::HALL || self.room().editor.is_empty();
+        let is_idle = is_free && self.typing.search.is_none() && self.overlay.is_none();
+        if key == self.current || (from == Some(self.current) && is_idle) {
+            self.go(key);
+            return true;
+        }
+        if from.is_some() {
+            let name = self.by_key(key).map(|room| room.name.clone()).unwrap_or_default();
+            self.say(format!("you are in {name} now"));
+        }
+        false
+    }
+
     /// Joins a room by its name, or goes to it.
     fn join(&mut self, name: &str) {
         let known = self.by_name(name).map(|room| (room.key, !matches!(room.standing, Standing::Closed(_))));
         match known {
             Some((key, true)) => self.go(key),
             _ if self.connection != Connection::Online => self.error("there is no connection; join when it is back"),
-            _ => self.ask(Ask::Join { room: name.to_owned(), start: Start::Now }),
+            _ => {
+                let from = Some(self.current);
+                self.ask(Ask::Join { room: name.to_owned(), start: Start::Now, from });
+            }
+        }
+    }
+
+    /// A room is not open to us (any more): what waits for it is given back.
+    fn close(&mut self, key: RoomKey, why: &str) {
+        let why = cut(why);
+        self.outbox.closed(key, why);
+        if let Some(room) = self.by_key(key) {
+            room.standing = Standing::Closed(why.to_owned());
         }
     }
 

@@ -137,13 +137,33 @@ impl Outbox {
         due
     }
 
-    /// When the next one is to be sent, where one waits for a time.
-    pub(crate) fn next_due(&self) -> Option<Time> {
-        let times = self.waiting.iter().filter_map(|outgoing| match outgoing.sending {
-            Sending::Waiting { until } => Some(until),
-            _ => None,
-        });
-        times.min()
+    /// When the next one is to be sent that [`due`](Outbox::due) would find: nobody wakes up for one that cannot go.
+    pub(crate) fn next_due(&self, is_open: impl Fn(RoomKey) -> bool) -> Option<Time> {
+        let mut busy: Vec<RoomKey> = Vec::new();
+        let mut times = Vec::new();
+        for outgoing in &self.waiting {
+            match outgoing.sending {
+                Sending::UnderWay => busy.push(outgoing.room),
+                Sending::Waiting { until } if !busy.contains(&outgoing.room) => {
+                    busy.push(outgoing.room);
+                    times.extend(Some(until).filter(|_| is_open(outgoing.room)));
+                }
+                _ => {}
+            }
+        }
+        times.into_iter().min()
+    }
+
+    /// A room is closed: what waits for it stays, with the reason, until it is sent again or thrown away by hand.
+    pub(crate) fn closed(&mut self, room: RoomKey, why: &str) {
+        for outgoing in self.waiting.iter_mut().filter(|outgoing| outgoing.room == room) {
+            if matches!(outgoing.sending, Sending::Waiting { .. }) {
+                outgoing.sending = match outgoing.tried_as {
+                    None => Sending::Refused(why.to_owned()),
+                    Some(_) => Sending::Unsure,
+                };
+            }
+        }
     }
 
     /// A message is stored.
@@ -272,11 +292,36 @@ mod tests {
         due(&mut outbox, NOW);
         outbox.failed(1, Failure::Unknown { after_ms: Some(500) }, NOW);
         assert_eq!(due(&mut outbox, NOW), []);
-        assert_eq!(outbox.next_due(), Some(NOW));
+        assert_eq!(outbox.next_due(|_| true), Some(Time(NOW.0 + 500)));
         assert_eq!(due(&mut outbox, Time(NOW.0 + 500)), [pair("one", "p-1")]);
         outbox.failed(1, Failure::Unknown { after_ms: None }, NOW);
         outbox.connected(false);
         assert_eq!(due(&mut outbox, NOW), [pair("one", "p-1")]);
+    }
+
+    #[test]
+    fn nobody_wakes_up_for_what_cannot_go() {
+        let mut outbox = outbox(&["one", "two"]);
+        assert_eq!((outbox.next_due(|_| true), outbox.next_due(|_| false)), (Some(NOW), None));
+        due(&mut outbox, NOW);
+        // The second one goes behind the answer to the first.
+        assert_eq!(outbox.next_due(|_| true), None);
+        outbox.stored(1, Seq(5));
+        assert_eq!(outbox.next_due(|_| true), Some(NOW));
+    }
+
+    #[test]
+    fn a_closed_room_gives_back_what_waited_for_it() {
+        let mut outbox = outbox(&["tried", "not tried"]);
+        outbox.push(RoomKey(2), Draft::new("", "elsewhere"), NOW);
+        due(&mut outbox, NOW);
+        outbox.failed(1, Failure::Unknown { after_ms: None }, NOW);
+        outbox.closed(ROOM, "you were put out");
+        assert_eq!(outbox.get(1).map(|outgoing| &outgoing.sending), Some(&Sending::Unsure));
+        let refused = Sending::Refused("you were put out".to_owned());
+        assert_eq!(outbox.get(2).map(|outgoing| &outgoing.sending), Some(&refused));
+        assert_eq!(outbox.get(3).map(|outgoing| &outgoing.sending), Some(&Sending::UnderWay));
+        assert_eq!(outbox.discard(ROOM).len(), 2);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::picker::{Choice, Pick, Picker};
 use super::room::{Room, Standing};
-use super::{Effect, Overlay, Question, State};
+use super::{Effect, Overlay, Question, State, Then};
 use crate::tui::ask::Ask;
 use crate::tui::keys::Action;
 
@@ -90,7 +90,7 @@ impl State {
     }
 
     pub(super) fn question(&mut self, text: String, then: Effect) {
-        self.overlay = Some(Overlay::Question(Question { text, then: Some(then) }));
+        self.overlay = Some(Overlay::Question(Question { text, then: Then::Do(then) }));
     }
 
     pub(super) fn answer(&mut self, action: Action) {
@@ -100,9 +100,9 @@ impl State {
             Action::Yes => {
                 let Some(Overlay::Question(question)) = self.overlay.take() else { return };
                 match question.then {
-                    Some(effect) => self.effects.push(effect),
-                    // The line that was asked about.
-                    None => self.send_line(),
+                    Then::Do(effect) => self.effects.push(effect),
+                    Then::Send(key) if key == self.current => self.send_line(),
+                    Then::Send(_) => self.error("that was asked in another room; nothing is sent"),
                 }
             }
             Action::No => self.overlay = None,

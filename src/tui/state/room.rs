@@ -29,6 +29,14 @@ const MAX_NAME_BYTES: usize = 512;
 /// The longest topic that is kept; servers allow 512 bytes.
 const MAX_TOPIC_CHARS: usize = 2000;
 
+/// The longest sentence of a server that is kept.
+const MAX_WORDS_BYTES: usize = 4096;
+
+/// As much of what a server says as is kept: a sentence of a megabyte helps nobody.
+pub(crate) fn cut(words: &str) -> &str {
+    words.get(..words.floor_char_boundary(MAX_WORDS_BYTES)).unwrap_or(words)
+}
+
 /// Where in a room one looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Scroll {
@@ -68,6 +76,15 @@ pub(crate) enum Standing {
     Closed(String),
 }
 
+/// What a login says of what is unread in a room.
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    head: Seq,
+    read: Seq,
+    unread: u64,
+    mentions: u64,
+}
+
 /// A room as the screen knows it.
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -88,6 +105,8 @@ pub(crate) struct Room {
     pub(crate) mentions: u64,
     /// When the oldest unread message came.
     pub(crate) unread_since: Option<Time>,
+    /// What the login has said, until the room is followed: it holds where the room turns out to have begun anew.
+    counts: Option<Counts>,
     /// The end of the room, where events arrive.
     pub(crate) live: Chunk,
     /// A stretch further back, while one looks there and it does not reach the end.
@@ -129,6 +148,7 @@ impl Room {
             unread: 0,
             mentions: 0,
             unread_since: None,
+            counts: None,
             live: Chunk::new(name),
             back: None,
             loading: false,
@@ -157,8 +177,6 @@ impl Room {
     pub(crate) fn of(key: RoomKey, membership: &Membership) -> Room {
         let mut room = Room::new(key, &membership.room);
         room.learn(membership);
-        room.head = membership.head;
-        room.live.more_before = membership.head > Seq::ZERO;
         room
     }
 
@@ -191,9 +209,27 @@ impl Room {
         self.kind = membership.kind.known();
         self.set_topic(&membership.topic);
         self.role = membership.role.known();
-        self.counted = membership.head;
-        self.read = membership.read;
-        self.count(membership.unread, membership.mentions);
+        let Membership { head, read, unread, mentions, .. } = *membership;
+        self.counts = Some(Counts { head, read, unread, mentions });
+        // A mark that is still to be told is behind what the server knows, and so are its counts.
+        if read >= self.read {
+            (self.read, self.counted) = (read, head);
+            self.count(unread, mentions);
+        }
+        if self.epoch.is_none() && self.standing != Standing::Joining {
+            // It was never followed here: it goes on from where the login counted.
+            self.head = head;
+            self.live.more_before = head > Seq::ZERO;
+        }
+        if matches!(self.standing, Standing::Closed(_) | Standing::Unborn) {
+            self.standing = Standing::Wanted;
+        }
+    }
+
+    /// It is followed: what the login has said is old from here on.
+    pub(crate) fn followed(&mut self) {
+        self.standing = Standing::Followed;
+        self.counts = None;
     }
 
     /// Whether it is a conversation of two.
@@ -204,6 +240,15 @@ impl Room {
     /// Whether there is something to ask the server about it.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.standing, Standing::Followed | Standing::Wanted)
+    }
+
+    /// Why nothing can be said in it, where that is so.
+    pub(crate) fn is_closed(&self) -> Option<String> {
+        match &self.standing {
+            Standing::Closed(why) if self.key == RoomKey::HALL => Some(why.clone()),
+            Standing::Closed(why) => Some(format!("this room is closed to you: {why}")),
+            _ => None,
+        }
     }
 
     /// The stretch that is looked at.
@@ -234,7 +279,8 @@ impl Room {
     /// Adds a line that only this screen is told.
     pub(crate) fn tell(&mut self, time: Time, sort: NoteSort, text: impl Into<String>) {
         let head = self.head;
-        self.live.tell(head, Note { time, text: text.into(), sort });
+        let text: String = text.into();
+        self.live.tell(head, Note { time, text: cut(&text).to_owned(), sort });
     }
 
     /// What is remembered of its log is void.
@@ -245,6 +291,10 @@ impl Room {
         self.go_to_end();
         (self.head, self.read, self.counted) = (head, Seq::ZERO, Seq::ZERO);
         (self.unread, self.mentions, self.unread_since, self.marker, self.selected) = (0, 0, None, None, None);
+        if let Some(counts) = self.counts {
+            (self.read, self.counted) = (counts.read, counts.head);
+            self.count(counts.unread, counts.mentions);
+        }
         self.loaded = false;
         self.loading = false;
         self.compose = Compose::Plain;
@@ -301,7 +351,8 @@ impl Room {
             };
             back.keep_oldest(below + 200);
             back.keep_newest(most);
-            self.back = Some(back);
+            // Without anything behind it, it would be a copy of the end that nothing arrives in.
+            self.back = Some(back).filter(|back| back.more_after);
         }
         self.live.keep_newest(most);
     }

@@ -1,8 +1,8 @@
 //! What the server told.
 
 use super::chunk::{Note, NoteSort};
-use super::room::{Room, RoomKey, Standing};
-use super::{Connection, Effect, MAX_EARLY, RING_EVERY_MS, State};
+use super::room::{Room, RoomKey, Standing, cut};
+use super::{Connection, Effect, MAX_EARLY, MAX_EARLY_BYTES, RING_EVERY_MS, State};
 use crate::client::{Event, Invited, Member, Message, Removed, RoomChanged, RoomResumed};
 use crate::model::{MemberChange, Seq, Time};
 use crate::tui::deeds;
@@ -62,7 +62,7 @@ impl State {
         }
     }
 
-    fn connected(&mut self, new_guest: bool) {
+    pub(super) fn connected(&mut self, new_guest: bool) {
         self.connection = Connection::Online;
         self.early.clear();
         self.flash = None;
@@ -88,17 +88,25 @@ impl State {
         }
         let now = self.now;
         let Some(room) = self.by_name(&resumed.room) else { return };
+        let key = room.key;
         room.live.log.apply(&Event::Resumed(vec![resumed.clone()]));
+        if let Some(epoch) = &resumed.epoch {
+            room.set_epoch(epoch);
+        }
         if let Some(refused) = &resumed.refused {
-            room.standing = Standing::Closed(refused.clone());
-            room.tell(now, NoteSort::Wrong, format!("this room is closed to you: {refused}"));
+            room.tell(now, NoteSort::Wrong, format!("this room is closed to you: {}", cut(refused)));
+            self.close(key, refused);
         } else if resumed.reset {
-            room.reset(Seq::ZERO);
-            room.live.more_before = true;
+            room.reset(resumed.head);
             room.tell(now, NoteSort::Wrong, "the room began anew while the connection was lost");
         } else if resumed.missed > 0 {
             let missed = resumed.missed;
             room.tell(now, NoteSort::Wrong, format!("{missed} entries are past what the room keeps"));
+        }
+        if resumed.refused.is_none()
+            && let Some(room) = self.by_key(key)
+        {
+            room.followed();
         }
         self.load();
     }
@@ -119,7 +127,8 @@ impl State {
         let (me, current) = (self.me.clone(), self.current);
         let Some(room) = self.by_name(name) else {
             // It may be one that is being joined: the answer is on its way.
-            if self.early.len() < MAX_EARLY {
+            let bytes: usize = self.early.iter().map(Event::bytes).sum();
+            if self.early.len() < MAX_EARLY && bytes + event.bytes() <= MAX_EARLY_BYTES {
                 self.early.push(event.clone());
             }
             return;
@@ -201,14 +210,23 @@ impl State {
         if invited.room.starts_with('@') {
             let is_known = self.by_name(&invited.room).is_some();
             let Some(key) = self.open(&invited.room) else { return };
-            if let Some(room) = self.by_key(key)
-                && (!is_known || room.standing != Standing::Followed)
-            {
+            if let Some(room) = self.by_key(key) {
                 // The entry that this is about comes as what is new.
-                room.head = invited.head.before().max(room.head);
-                room.live.more_before = room.head > Seq::ZERO;
-                room.standing = Standing::Wanted;
-                self.follow_at = Time::default();
+                let before = invited.head.before();
+                if matches!(room.standing, Standing::Closed(_)) {
+                    // What was there ended, with a guest perhaps: this is another conversation.
+                    room.reset(before);
+                    room.epoch = None;
+                } else if !is_known || room.standing == Standing::Unborn {
+                    room.head = before;
+                    room.live.more_before = before > Seq::ZERO;
+                }
+                // The server says this only to sessions that do not follow it: where this one thought that it does, it was
+                // left elsewhere, and goes on from what was seen last.
+                let is_asked = std::mem::replace(&mut room.standing, Standing::Wanted) == Standing::Wanted;
+                if !is_asked || !is_known {
+                    self.follow_at = Time::default();
+                }
             }
             return;
         }
@@ -223,7 +241,8 @@ impl State {
     fn removed(&mut self, removed: &Removed) {
         let now = self.now;
         let Some(room) = self.by_name(&removed.room) else { return };
-        let reason = removed.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let key = room.key;
+        let reason = removed.reason.as_deref().map(|reason| format!(": {}", cut(reason))).unwrap_or_default();
         let what = match removed.change.as_str() {
             "kick" => "you were put out",
             "ban" => "you are banned",
@@ -231,14 +250,14 @@ impl State {
             "" => "it is closed",
             other => other,
         };
-        let words = format!("{what}{reason}");
+        let words = format!("{}{reason}", cut(what));
         room.tell(
             now,
             NoteSort::Wrong,
             format!("this room is closed to you: {words} (/join comes back, /leave forgets it)"),
         );
-        room.standing = Standing::Closed(words);
         room.role = None;
+        self.close(key, &words);
     }
 
     /// Somebody was called who looks elsewhere.

@@ -4,7 +4,7 @@ use crossterm::event::KeyEvent;
 
 use super::chunk::Key;
 use super::room::{Compose, Room, RoomKey, Standing};
-use super::{Connection, Effect, Overlay, Question, State};
+use super::{Connection, Effect, Overlay, Question, State, Then};
 use crate::client::Draft;
 use crate::model::{Anchor, Seq};
 use crate::tui::ask::{Ask, Deed};
@@ -408,7 +408,8 @@ impl State {
         let (lines, bytes) = (text.lines().count(), text.len());
         if (lines > MANY_LINES || bytes > MANY_BYTES) && !matches!(room.compose, Compose::React(_)) {
             let text = format!("send {lines} lines ({bytes} bytes) to {}?", room.name);
-            self.overlay = Some(Overlay::Question(Question { text, then: None }));
+            let then = Then::Send(room.key);
+            self.overlay = Some(Overlay::Question(Question { text, then }));
             return;
         }
         self.send_line();
@@ -454,9 +455,7 @@ impl State {
             self.error(format!("that is {} bytes, and the server takes {max_bytes}", text.len()));
             return;
         }
-        if let Standing::Closed(why) = &room.standing {
-            let why =
-                if room.key == RoomKey::HALL { why.clone() } else { format!("this room is closed to you: {why}") };
+        if let Some(why) = room.is_closed() {
             self.error(why);
             return;
         }

@@ -130,10 +130,22 @@ fn play(ann: &mut Person, turn: &Turn) {
             let retry_in = again.then(|| Duration::from_secs(3));
             ann.tell(Event::Disconnected { reason: "gone".to_owned(), retry_in });
         }
-        Turn::Found(new_guest) => ann.tell(Event::Connected { new_guest: *new_guest }),
+        Turn::Found(true) => ann.tell(Event::Connected { new_guest: true }),
+        Turn::Found(false) => ann.back(&json!([
+            {"room": "dev", "kind": "public", "head": 60, "read": 20, "unread": 3, "mentions": 1},
+            {"room": "@bob", "head": 50, "read": 50},
+        ])),
         Turn::Resumed { room, reset } => {
             let room = ROOMS[*room].to_owned();
-            ann.tell(Event::Resumed(vec![RoomResumed { room, was: None, reset: *reset, missed: 2, refused: None }]));
+            ann.tell(Event::Resumed(vec![RoomResumed {
+                room,
+                was: None,
+                reset: *reset,
+                missed: 2,
+                epoch: Some("anew".to_owned()),
+                head: Seq(1),
+                refused: None,
+            }]));
         }
         Turn::Removed(room) => {
             ann.tell(Event::Removed(read(json!({"room": ROOMS[*room], "seq": 3, "change": "kick"}))))
@@ -180,9 +192,9 @@ fn answer(ann: &mut Person, how: usize) {
             let followed = names.iter().map(|room| ResumedRoom::Followed(joined(room, 50))).collect();
             Answer::Followed(names, if is_fine { Ok(followed) } else { Err(no()) })
         }
-        Ask::Join { room, .. } => {
-            let answer = if is_fine { Ok(joined(&room, 50)) } else { Err(no()) };
-            Answer::Joined(room, answer)
+        Ask::Join { room, from, .. } => {
+            let joined = if is_fine { Ok(joined(&room, 50)) } else { Err(no()) };
+            Answer::Joined { room, from, joined }
         }
         Ask::Leave { key, .. } => Answer::Left(key, result(is_fine)),
         Ask::History { key, room, anchor, .. } => {
@@ -207,7 +219,7 @@ fn answer(ann: &mut Person, how: usize) {
         }
         Ask::Read { key, seq, .. } => {
             let mark = read(json!({"room": "lobby", "read": seq.0, "unread": 1, "mentions": 0}));
-            Answer::Read(key, if is_fine { Ok(mark) } else { Err(no()) })
+            Answer::Read { key, seq, mark: if is_fine { Ok(mark) } else { Err(no()) } }
         }
         Ask::Typing { .. } => Answer::Nothing,
         Ask::Post { id, .. } => {

@@ -3,6 +3,7 @@
 mod evenings;
 mod manual;
 mod person;
+mod returning;
 mod screens;
 mod sending;
 mod untrusted;

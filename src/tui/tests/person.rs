@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::client::{Event, Joined, LoggedIn, Message, NamesPage, Page, Posted, ResumedRoom};
 use crate::model::{Anchor, Seq, Time};
-use crate::tui::ask::{Answer, Ask};
+use crate::tui::ask::{Answer, Ask, Trouble};
 use crate::tui::settings::Settings;
-use crate::tui::state::room::RoomKey;
+use crate::tui::state::room::{Room, RoomKey};
 use crate::tui::state::{Effect, Input, State};
 use crate::tui::view;
 
@@ -55,6 +55,12 @@ impl Person {
         });
     }
 
+    /// The connection is there again, and the login lists these rooms.
+    pub(crate) fn back(&mut self, rooms: &Value) {
+        let login: LoggedIn = read(json!({"username": "ann", "guest": false, "role": "user", "rooms": rooms}));
+        self.input(Input::Back { new_guest: false, login: Box::new(login) });
+    }
+
     pub(crate) fn input(&mut self, input: Input) {
         let effects = self.state.update(input, self.now);
         self.effects.extend(effects);
@@ -76,6 +82,32 @@ impl Person {
 
     pub(crate) fn follow(&mut self, room: &str, head: u64) {
         self.answer(Answer::Followed(vec![room.to_owned()], Ok(vec![ResumedRoom::Followed(joined(room, head))])));
+    }
+
+    /// The rooms that were asked for since the last look.
+    pub(crate) fn wanted(&mut self) -> Vec<(String, u64, Option<String>)> {
+        let asked =
+            self.asked().into_iter().filter_map(|ask| if let Ask::Follow(rooms) = ask { Some(rooms) } else { None });
+        asked.flatten().map(|(room, head, epoch)| (room, head.0, epoch)).collect()
+    }
+
+    /// Somebody says something in a conversation that the server does not tell this session of.
+    pub(crate) fn invited(&mut self, room: &str, head: u64) {
+        self.tell(Event::Invited(read(json!({"room": room, "head": head, "from": room.trim_start_matches('@')}))));
+    }
+
+    pub(crate) fn room(&self, name: &str) -> &Room {
+        self.state.rooms.iter().find(|room| room.name == name).expect("a room on the screen")
+    }
+
+    /// The answer to a join comes: to the one that was asked, or else to one that was asked from the room that one is in.
+    pub(crate) fn joins(&mut self, room: &str, joined: Result<Joined, Trouble>) {
+        let asked = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Ask(Ask::Join { room: other, from, .. }) if other == room => Some(*from),
+            _ => None,
+        });
+        let from = asked.unwrap_or(Some(self.state.current));
+        self.answer(Answer::Joined { room: room.to_owned(), from, joined });
     }
 
     pub(crate) fn key_of(&self, room: &str) -> RoomKey {

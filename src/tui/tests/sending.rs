@@ -5,8 +5,9 @@ use super::person::{message, read};
 use crate::client::{Event, RoomResumed};
 use crate::model::Seq;
 use crate::model::Time;
+use crate::protocol::Code;
 use crate::tui::ask::{Answer, Ask, Deed, Trouble};
-use crate::tui::state::outbox::Failure;
+use crate::tui::state::outbox::{Failure, Sending};
 use crate::tui::state::{Connection, Effect};
 use serde_json::json;
 use std::time::Duration;
@@ -199,7 +200,15 @@ fn a_room_that_began_anew_forgets_what_was_and_one_that_goes_on_does_not() {
     ann.tell(lost(Some(1)));
     ann.tell(Event::Connected { new_guest: false });
     let resumed = |reset, missed| {
-        Event::Resumed(vec![RoomResumed { room: "lobby".to_owned(), was: None, reset, missed, refused: None }])
+        Event::Resumed(vec![RoomResumed {
+            room: "lobby".to_owned(),
+            was: None,
+            reset,
+            missed,
+            epoch: Some("anew".to_owned()),
+            head: Seq(1),
+            refused: None,
+        }])
     };
     ann.tell(resumed(false, 0));
     ann.said("lobby", 2, "bob", "behind");
@@ -235,16 +244,16 @@ fn a_first_word_to_somebody_begins_a_conversation() {
     ann.enters("/msg bob psst");
     let asked = ann.asked();
     assert!(asked.iter().any(|ask| matches!(ask, Ask::Join { room, .. } if room == "@bob")), "{asked:?}");
-    let none = Trouble { text: "There is no such room.".to_owned(), code: Some(crate::protocol::Code::NoSuchRoom) };
-    ann.answer(Answer::Joined("@bob".to_owned(), Err(none)));
+    let none = Trouble { text: "There is no such room.".to_owned(), code: Some(Code::NoSuchRoom) };
+    ann.joins("@bob", Err(none));
     assert!(ann.shows("psst …"));
     let id = ann.state.outbox.all()[0].id;
     ann.stored(id, 1);
     // Now there is one, and it is followed from its beginning.
     let asked = ann.asked();
     let start = crate::client::Start::Since { seq: Seq(0), epoch: None };
-    assert!(asked.contains(&Ask::Join { room: "@bob".to_owned(), start }), "{asked:?}");
-    ann.answer(Answer::Joined("@bob".to_owned(), Ok(super::person::joined("@bob", 1))));
+    assert!(asked.contains(&Ask::Join { room: "@bob".to_owned(), start, from: None }), "{asked:?}");
+    ann.joins("@bob", Ok(super::person::joined("@bob", 1)));
     ann.page("@bob", &[(1, "ann", "psst")], false, 1);
     ann.tell(Event::Message(message("@bob", 1, "ann", "psst")));
     assert_eq!(ann.screen().iter().filter(|row| row.contains("psst")).count(), 1);
@@ -290,4 +299,79 @@ fn a_clock_that_is_set_back_holds_nothing_up() {
     ann.later(-3_600_000);
     ann.later(1);
     assert_eq!(ann.posts().len(), 1);
+}
+
+#[test]
+fn what_waits_for_a_room_that_is_closed_is_given_back_and_wakes_nobody() {
+    let mut ann = Person::new(0);
+    ann.state.size = (150, 14);
+    ann.enters("one");
+    ann.enters("two");
+    let one = ann.posts().remove(0);
+    ann.tell(Event::Removed(read(json!({"room": "lobby", "seq": 3, "change": "kick"}))));
+    ann.answer(Answer::Posted { id: one.0, posted: Err(Failure::Refused("You are no member.".to_owned())) });
+    assert!(ann.shows("two") && ann.shows("not sent: you were put out"));
+    let wake = ann.state.next_wake().expect("a next ping");
+    assert!(wake > ann.now, "{wake:?}");
+    // It is not waiting again before the room is open again.
+    ann.enters("/retry");
+    ann.enters("/reply three");
+    assert_eq!(ann.posts(), []);
+    assert!(ann.state.outbox.all().iter().all(|outgoing| matches!(outgoing.sending, Sending::Refused(_))));
+    ann.enters("/discard");
+    ann.enters("/leave");
+    assert!(ann.asked().iter().any(|ask| matches!(ask, Ask::Leave { .. })));
+}
+
+#[test]
+fn what_was_on_its_way_into_a_room_that_is_closed_is_given_back_too() {
+    let mut ann = Person::new(0);
+    ann.enters("on its way");
+    let id = ann.posts()[0].0;
+    ann.tell(Event::Removed(read(json!({"room": "lobby", "seq": 3, "change": "kick"}))));
+    ann.answer(Answer::Posted { id, posted: Err(Failure::Unknown { after_ms: None }) });
+    assert_eq!(ann.state.outbox.get(id).map(|outgoing| &outgoing.sending), Some(&Sending::Unsure));
+}
+
+#[test]
+fn a_word_to_somebody_who_is_there_again_begins_a_new_conversation() {
+    let mut ann = Person::new(0);
+    ann.invited("@bob", 1);
+    ann.follow("@bob", 1);
+    ann.tell(Event::Removed(read(json!({"room": "@bob", "seq": 1, "change": "ended"}))));
+    ann.asked();
+    ann.enters("/msg bob still there?");
+    assert_eq!(ann.posts().len(), 1);
+}
+
+#[test]
+fn what_is_typed_while_a_room_is_being_left_is_not_lost() {
+    let mut ann = Person::new(0);
+    ann.state.size = (150, 14);
+    ann.enters("/leave");
+    ann.enters("wait");
+    ann.types("and this");
+    let key = ann.key_of("lobby");
+    let id = ann.posts()[0].0;
+    ann.answer(Answer::Left(key, Ok(())));
+    ann.answer(Answer::Posted { id, posted: Err(Failure::Refused("You are no member.".to_owned())) });
+    assert!(ann.shows("not sent: You are no member.") && ann.shows("> and this"));
+    ann.press("Ctrl-U");
+    ann.enters("/discard");
+    ann.enters("/leave");
+    ann.answer(Answer::Left(key, Err(Trouble { text: "no".to_owned(), code: Some(Code::NotAMember) })));
+    assert!(ann.state.rooms.iter().all(|room| room.key != key));
+}
+
+#[test]
+fn a_conversation_that_ends_while_its_first_word_waits_keeps_the_word() {
+    let mut ann = Person::new(0);
+    ann.invited("@bob", 1);
+    ann.press("Alt-3");
+    ann.enters("are you there?");
+    assert_eq!(ann.posts(), []);
+    let refused = read(json!({"room": "@bob", "error": "There is no such room.", "code": "no_such_room"}));
+    ann.answer(Answer::Followed(vec!["@bob".to_owned()], Ok(vec![refused])));
+    assert!(ann.shows("are you there?"));
+    assert!(ann.state.next_wake().is_some_and(|wake| wake > ann.now));
 }

@@ -4,10 +4,11 @@
 use serde_json::json;
 
 use super::Person;
-use super::person::{NOON, message, read};
-use crate::client::Event;
-use crate::model::Anchor;
-use crate::tui::ask::Answer;
+use super::person::{NOON, joined, message, read};
+use crate::client::{Event, Json, RoomResumed};
+use crate::model::{Anchor, Seq};
+use crate::tui::ask::{Answer, Ask, Trouble};
+use crate::tui::state::room::Standing;
 use crate::tui::state::{Effect, Input};
 
 const EVIL: &str = "\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}31m\u{202e}evil\u{2066}\u{8}\r\u{0}\u{feff}\u{e0041}x";
@@ -26,7 +27,7 @@ fn no_control_character_gets_onto_the_screen_from_anywhere() {
     ann.state.size = (120, 30);
     ann.said("lobby", 1, EVIL, EVIL);
     let mut reply = message("lobby", 2, EVIL, EVIL);
-    reply.reply_to = Some(crate::model::Seq(1));
+    reply.reply_to = Some(Seq(1));
     reply.action = true;
     ann.tell(Event::Message(reply));
     let entry = |keys: serde_json::Value, seq: u64| {
@@ -124,7 +125,7 @@ fn reactions_without_end_are_counted_and_not_kept() {
             "time": NOON.to_string(), "target": 1, "emoji": emoji}))));
     }
     let log = &ann.state.room().live.log;
-    let reactions = &log.get(crate::model::Seq(1)).expect("a message").reactions;
+    let reactions = &log.get(Seq(1)).expect("a message").reactions;
     assert!(reactions.len() <= 100 && reactions.iter().all(|reaction| reaction.users.len() <= 100));
     ann.screen();
 }
@@ -133,11 +134,7 @@ fn reactions_without_end_are_counted_and_not_kept() {
 fn answers_that_make_no_sense_change_nothing() {
     let mut ann = Person::new(10);
     let key = ann.key_of("lobby");
-    for anchor in [
-        Anchor::Before(crate::model::Seq(7)),
-        Anchor::After(crate::model::Seq(u64::MAX)),
-        Anchor::Around(crate::model::Seq(0)),
-    ] {
+    for anchor in [Anchor::Before(Seq(7)), Anchor::After(Seq(u64::MAX)), Anchor::Around(Seq(0))] {
         let page = super::person::page("elsewhere", &[(u64::MAX, "eve", "x"), (3, "eve", "y")], true, 0);
         ann.answer(Answer::Page { key, anchor, page: Ok(page) });
         ann.screen();
@@ -173,4 +170,72 @@ fn evil_clusters_take_no_time_and_no_room() {
         assert!(is_harmless(&ann.screen()));
         ann.press("Esc");
     }
+}
+
+#[test]
+fn sentences_of_a_megabyte_are_cut_wherever_they_are_kept() {
+    let mut ann = Person::new(0);
+    let huge = "no ".repeat(300_000);
+    let kept = |ann: &Person, name: &str| match &ann.room(name).standing {
+        Standing::Closed(why) => why.len() + ann.room(name).live.bytes(),
+        other => panic!("{name} is {other:?}"),
+    };
+    ann.enters("to be given back");
+    ann.tell(Event::Notice { text: huge.clone() });
+    ann.tell(Event::Removed(read(json!({"room": "lobby", "seq": 1, "change": "kick", "reason": huge}))));
+    assert!(kept(&ann, "lobby") < 20_000);
+    let refused = Some(huge.clone());
+    let dev =
+        RoomResumed { room: "dev".to_owned(), was: None, reset: false, missed: 0, epoch: None, head: Seq(0), refused };
+    ann.tell(Event::Resumed(vec![dev]));
+    assert!(kept(&ann, "dev") < 20_000);
+    ann.login(&json!([{"room": "attic", "head": 0}]));
+    let refused = read(json!({"room": "attic", "error": huge, "code": "banned"}));
+    ann.answer(Answer::Followed(vec!["attic".to_owned()], Ok(vec![refused])));
+    assert!(kept(&ann, "attic") < 20_000);
+    assert!(ann.state.outbox.all().iter().all(|outgoing| format!("{:?}", outgoing.sending).len() < 20_000));
+}
+
+#[test]
+fn what_comes_before_the_answer_to_a_join_has_a_bound_in_bytes_too() {
+    let mut ann = Person::new(0);
+    let huge = "x".repeat(300_000);
+    for number in 1..=100 {
+        let mut message = message("den", number, "eve", "long");
+        message.json = Json::new(&huge);
+        ann.tell(Event::Message(message));
+    }
+    ann.joins("den", Ok(joined("den", 0)));
+    // A line and what is taken out of it count.
+    assert_eq!(ann.room("den").head, Seq(1));
+}
+
+#[test]
+fn names_are_asked_for_once_at_a_time() {
+    let mut ann = Person::new(0);
+    let asked = |ann: &mut Person| {
+        let asked = ann.asked();
+        asked.iter().filter(|ask| matches!(ask, Ask::Names { .. })).count()
+    };
+    ann.later(5000);
+    assert_eq!(asked(&mut ann), 1);
+    for number in 0..20 {
+        let stranger = json!({"user": format!("u{number}"), "online": true, "status": "online"});
+        ann.tell(Event::Presence(read(stranger)));
+        ann.later(5000);
+    }
+    assert_eq!(asked(&mut ann), 0);
+    assert!(ann.state.next_wake().is_some_and(|wake| wake > ann.now));
+    // Somebody came after the question was asked: it is asked once more.
+    ann.names("lobby", &json!([{"name": "ann", "online": true}]));
+    ann.later(5000);
+    assert_eq!(asked(&mut ann), 1);
+    let key = ann.key_of("lobby");
+    let trouble = Trouble { text: "no".to_owned(), code: None };
+    ann.answer(Answer::Names(key, Err(trouble)));
+    ann.later(5000);
+    assert_eq!(asked(&mut ann), 0);
+    ann.tell(Event::Presence(read(json!({"user": "zoe", "online": true, "status": "online"}))));
+    ann.later(5000);
+    assert_eq!(asked(&mut ann), 1);
 }

@@ -6,7 +6,8 @@ use super::Person;
 use super::person::{NOON, many, message, page, page_of, read, seq};
 use crate::client::Event;
 use crate::model::{Anchor, Seq};
-use crate::tui::ask::{Answer, Ask};
+use crate::protocol::Code;
+use crate::tui::ask::{Answer, Ask, Trouble};
 use crate::tui::state::room::Scroll;
 use crate::tui::state::{Effect, Input};
 
@@ -345,18 +346,19 @@ fn what_comes_before_the_answer_to_a_join_is_there_behind_it() {
     ann.said("den", 8, "bob", "just now");
     let topic = json!({"room": "den", "seq": 9, "from": "bob", "time": NOON.to_string(), "topic": "secrets"});
     ann.tell(Event::Topic(read(topic)));
-    ann.answer(Answer::Joined("den".to_owned(), Ok(super::person::joined("den", 7))));
+    ann.joins("den", Ok(super::person::joined("den", 7)));
     assert!(ann.shows("just now") && ann.shows(" den secrets"));
     assert_eq!(ann.state.room().head, Seq(9));
 }
 
 #[test]
 fn a_look_far_back_marks_nothing_as_read_that_lies_between() {
-    let mut ann = Person::new(200);
-    ann.login(&json!([{"room": "lobby", "head": 200, "read": 50, "unread": 150}]));
-    ann.follow("lobby", 200);
-    let key = ann.key_of("lobby");
-    let around = page_of("lobby", &many(100, 130), true, 200);
+    let mut ann = Person::new(0);
+    ann.login(&json!([{"room": "attic", "head": 200, "read": 50, "unread": 150}]));
+    ann.follow("attic", 200);
+    ann.press("Alt-1");
+    let key = ann.key_of("attic");
+    let around = page_of("attic", &many(100, 130), true, 200);
     ann.answer(Answer::Page { key, anchor: Anchor::Around(seq(110)), page: Ok(around) });
     assert!(ann.shows("message 110"));
     ann.later(1000);
@@ -368,7 +370,7 @@ fn a_look_far_back_marks_nothing_as_read_that_lies_between() {
 fn a_room_that_is_named_in_another_case_is_the_same_room() {
     let mut ann = Person::new(0);
     ann.enters("/msg BOB psst");
-    ann.answer(Answer::Joined("@BOB".to_owned(), Ok(super::person::joined("@bob", 0))));
+    ann.joins("@BOB", Ok(super::person::joined("@bob", 0)));
     let names = |ann: &Person| ann.state.rooms.iter().map(|room| room.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&ann), ["dev", "lobby", "@bob"]);
     assert_eq!(ann.posts()[0].1, "psst");
@@ -378,7 +380,7 @@ fn a_room_that_is_named_in_another_case_is_the_same_room() {
     ann.press("Alt-1");
     ann.enters("/msg Bob again");
     ann.types("a draft");
-    ann.answer(Answer::Joined("@Bob".to_owned(), Ok(super::person::joined("@bob", 1))));
+    ann.joins("@Bob", Ok(super::person::joined("@bob", 1)));
     assert_eq!(names(&ann), ["dev", "lobby", "@bob"]);
     assert!(ann.shows("again …") && ann.shows("> a draft"));
 }
@@ -406,7 +408,7 @@ fn a_renamed_room_goes_on_under_whichever_name_it_is_told() {
 
 #[test]
 fn what_only_this_screen_was_told_marks_nothing_as_read() {
-    let mut ann = Person::new(9);
+    let mut ann = Person::new(2);
     ann.login(&json!([{"room": "lobby", "head": 9, "read": 2, "unread": 7}]));
     ann.follow("lobby", 9);
     ann.tell(Event::Notice { text: "tea is ready".to_owned() });
@@ -438,4 +440,157 @@ fn pages_of_somebody_who_is_blocked_are_passed_over() {
     // And whoever tells the same again is not asked for ever.
     ann.answer(Answer::Page { key, anchor: Anchor::Before(seq(41)), page: Ok(hidden) });
     assert_eq!(befores(&mut ann), [0; 0]);
+}
+
+#[test]
+fn a_late_answer_moves_nobody_who_types_or_has_gone_elsewhere() {
+    let mut ann = Person::new(0);
+    ann.enters("/join den");
+    ann.types("a word for the lob");
+    ann.joins("den", Ok(super::person::joined("den", 0)));
+    assert!(ann.shows("you are in den now"));
+    ann.enters("by");
+    let posts = ann.posts();
+    assert_eq!(posts.len(), 1);
+    assert_eq!(ann.state.outbox.get(posts[0].0).map(|outgoing| outgoing.room), Some(ann.key_of("lobby")));
+    // Gone elsewhere, and back with the next one.
+    ann.enters("/join cave");
+    ann.press("Alt-1");
+    assert_eq!(ann.state.current, ann.key_of("den"));
+    ann.joins("cave", Ok(super::person::joined("cave", 0)));
+    assert_eq!(ann.state.current, ann.key_of("den"));
+    ann.enters("/join attic");
+    ann.joins("attic", Ok(super::person::joined("attic", 0)));
+    assert_eq!(ann.state.current, ann.key_of("attic"));
+    ann.enters("/create nook");
+    let asked = ann.asked();
+    let create = asked.into_iter().find_map(|ask| if let Ask::Deed(deed) = ask { Some(deed) } else { None });
+    ann.press("Alt-2");
+    ann.answer(Answer::Done(create.expect("a room to be made"), Ok(())));
+    ann.joins("nook", Ok(super::person::joined("nook", 0)));
+    assert_eq!(ann.state.current, ann.key_of("cave"));
+}
+
+#[test]
+fn a_conversation_that_does_not_exist_yet_takes_no_focus_either() {
+    let mut ann = Person::new(0);
+    ann.enters("/join @bob");
+    ann.types("for all");
+    let none = Trouble { text: "There is no such room.".to_owned(), code: Some(Code::NoSuchRoom) };
+    ann.joins("@bob", Err(none));
+    assert_eq!(ann.state.current, ann.key_of("lobby"));
+    assert!(ann.shows("you are in @bob now"));
+}
+
+#[test]
+fn a_place_far_back_is_not_gone_to_from_elsewhere() {
+    let mut ann = in_a_long_room();
+    let key = ann.key_of("lobby");
+    ann.press("Alt-1");
+    assert_eq!(ann.state.current, ann.key_of("dev"));
+    let around = page_of("lobby", &many(1, 30), true, 200);
+    ann.answer(Answer::Page { key, anchor: Anchor::Around(seq(7)), page: Ok(around) });
+    assert_eq!(ann.state.current, ann.key_of("dev"));
+    ann.press("Alt-2");
+    assert!(ann.shows("message 200"));
+}
+
+#[test]
+fn a_yes_sends_only_what_was_asked_about() {
+    let mut ann = Person::new(0);
+    ann.press("Alt-1");
+    ann.input(Input::Paste("a draft\n".repeat(9)));
+    ann.press("Alt-2");
+    ann.enters("/leave");
+    let key = ann.key_of("lobby");
+    ann.input(Input::Paste("for the lobby\n".repeat(9)));
+    ann.press("Enter");
+    assert!(ann.shows("to lobby?"));
+    // The room is taken away under the question.
+    ann.state.rooms.retain(|room| room.key != key);
+    ann.state.go(ann.key_of("dev"));
+    ann.asked();
+    ann.press("y");
+    assert_eq!(ann.posts(), []);
+    assert!(ann.shows("nothing is sent"));
+}
+
+#[test]
+fn a_read_mark_that_did_not_arrive_is_told_again() {
+    let mut ann = Person::new(0);
+    let marks = |ann: &mut Person, ms| -> Vec<u64> {
+        ann.later(ms);
+        let asked = ann.asked();
+        asked.iter().filter_map(|ask| if let Ask::Read { seq, .. } = ask { Some(seq.0) } else { None }).collect()
+    };
+    let key = ann.key_of("lobby");
+    let fails = |ann: &mut Person, number, code| {
+        let trouble = Trouble { text: "no".to_owned(), code };
+        ann.answer(Answer::Read { key, seq: seq(number), mark: Err(trouble) });
+    };
+    ann.said("lobby", 1, "bob", "seen");
+    ann.screen();
+    assert_eq!(marks(&mut ann, 1000), [1]);
+    fails(&mut ann, 1, None);
+    // Not at once.
+    assert_eq!(marks(&mut ann, 1000), [0; 0]);
+    assert_eq!(marks(&mut ann, 3000), [1]);
+    // By the next time more was read.
+    ann.said("lobby", 2, "bob", "seen, too");
+    ann.screen();
+    fails(&mut ann, 1, Some(Code::RateLimited));
+    assert_eq!(marks(&mut ann, 3000), [2]);
+    ann.said("lobby", 3, "bob", "and this");
+    ann.screen();
+    assert_eq!(marks(&mut ann, 3000), [3]);
+    // What cannot be is not tried for ever.
+    fails(&mut ann, 3, Some(Code::NotAMember));
+    assert_eq!(marks(&mut ann, 9000), [0; 0]);
+}
+
+#[test]
+fn the_end_is_reached_after_more_has_come_than_is_kept() {
+    let mut ann = Person::new(0);
+    for seq in 1..=3900 {
+        ann.said("lobby", seq, "bob", &format!("message {seq}"));
+    }
+    ann.screen();
+    ann.press("PageUp");
+    // A little above the end: what is kept of it reaches from there to the end.
+    for seq in 3901..=4100 {
+        ann.said("lobby", seq, "bob", &format!("message {seq}"));
+    }
+    ann.screen();
+    for _ in 0..40 {
+        ann.press("PageDown");
+    }
+    assert_eq!(last_message(&mut ann), "message 4100");
+    assert!(ann.state.room().at_end());
+    ann.said("lobby", 4101, "bob", "message 4101");
+    assert_eq!(last_message(&mut ann), "message 4101");
+}
+
+#[test]
+fn a_stretch_that_has_come_to_the_end_goes_over_into_it() {
+    let mut ann = in_a_long_room();
+    ann.press("PageUp");
+    let (newest, key) = (ann.state.room().live.clone(), ann.key_of("lobby"));
+    let room = ann.state.rooms.iter_mut().find(|room| room.key == key).expect("the lobby");
+    room.back = Some(newest);
+    for _ in 0..40 {
+        ann.press("PageDown");
+    }
+    assert!(ann.state.room().at_end());
+}
+
+#[test]
+fn what_is_typed_in_no_room_goes_along_into_the_next_one() {
+    let mut ann = Person::new(0);
+    for room in ["dev", "lobby"] {
+        ann.answer(Answer::Left(ann.key_of(room), Ok(())));
+    }
+    ann.enters("/join den");
+    ann.types("hello den");
+    ann.joins("den", Ok(super::person::joined("den", 0)));
+    assert!(ann.shows("den> hello den"));
 }

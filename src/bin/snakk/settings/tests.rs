@@ -198,9 +198,19 @@ fn a_password_and_a_fingerprint_are_for_the_server_and_the_name_that_they_stand_
             "{said:?}"
         );
     }
-    // Where no server or name is said, they are for all.
-    let anywhere = Profile { server: None, username: None, ..below.clone() };
-    assert!(said(Some("other.example"), Some("bob")).over(&anywhere).password_file.is_some());
+    // Where no server or name is said, they are for the usual ones.
+    let usual = Profile { server: None, username: None, ..below.clone() };
+    let cases = [
+        (said(None, None), true, true),
+        (said(Some("127.0.0.1"), Some(&system_name())), true, true),
+        (said(None, Some("bob-the-other")), false, true),
+        (said(Some("other.example"), None), false, false),
+    ];
+    for (said, password, fingerprint) in cases {
+        let counts = said.clone().over(&usual);
+        let there = (counts.password_file.is_some(), counts.tls_fingerprint.is_some());
+        assert_eq!(there, (password, fingerprint), "{said:?}");
+    }
     // A profile's own way to its password is the only one.
     let own =
         Profile { password_command: Some(PasswordCommand::Shell("x".to_owned())), ..Profile::default() }.over(&below);
