@@ -68,6 +68,8 @@ pub mod server;
 pub mod settings;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+pub mod testing;
 #[cfg(feature = "tui")]
 pub mod tui;
 

@@ -16,6 +16,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("client", &["net", "protocol", "model"]),
     ("tui", &["client", "protocol", "model"]),
     ("server", &["config", "chat", "client", "protocol", "store", "net", "model"]),
+    ("testing", &["server", "config", "client", "store", "net"]),
     ("bin", &["settings", "config", "server", "client", "tui", "protocol", "model"]),
 ];
 

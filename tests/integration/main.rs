@@ -53,6 +53,7 @@ mod support;
 mod suspensions;
 mod talking;
 mod terminal;
+mod testing;
 mod text;
 mod tls;
 mod tokens;

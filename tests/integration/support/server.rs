@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 use snakk::config::ListenerSection;
 use snakk::model::ServerRole;
+pub(crate) use snakk::testing::unlimited as free;
 use snakk::{Config, Server};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -21,25 +22,6 @@ use super::within;
 /// A server to be: `server().with(|config| ..).await`. Every limit that is not under test is off.
 pub(crate) fn server() -> Setup {
     Setup { config: free(), dir: None, people: Vec::new() }
-}
-
-/// A configuration in which every limit is off that is not about sizes.
-pub(crate) fn free() -> Config {
-    let mut config = Config::default();
-    let limits = &mut config.limits;
-    limits.max_connections = 0;
-    limits.max_connections_per_ip = 0;
-    limits.max_unauthenticated = 0;
-    limits.max_sessions_per_user = 0;
-    limits.login_timeout = Duration::ZERO;
-    limits.silent_timeout = Duration::ZERO;
-    limits.messages_per_second = 0;
-    limits.registrations_per_hour = 0;
-    limits.password_attempts = 0;
-    limits.rooms_per_user = 0;
-    config.server.shutdown_grace = Duration::from_secs(2);
-    config.listeners = vec![ListenerSection::new("127.0.0.1:0")];
-    config
 }
 
 /// What a server is to be. It starts when it is awaited.
