@@ -72,7 +72,7 @@ pub use rooms::{NewRoom, RoomSettings, Start};
 pub use talk::{HistoryQuery, SearchQuery};
 
 pub use crate::net::{Address, AddressError, Distrust, Fingerprint, FingerprintError, Trust};
-pub use crate::protocol::{Secret, Whom};
+pub use crate::protocol::{Code, Secret, Whom};
 
 use crate::protocol::Kind;
 use answer::{Answer, Done};
