@@ -29,7 +29,7 @@ pub use sections::{
     AccountsSection, CourseOverrides, CourseSection, LimitsSection, ListenerSection, LogSection, MetricsSection,
     RoomsSection, ServerSection, StorageSection, TlsSection,
 };
-pub use text::check_address;
+pub use text::{check_address, check_log_level};
 
 use crate::settings::{self, Places};
 

@@ -37,6 +37,17 @@ pub(super) const FILTER: Rule = Rule::Text {
     holds: is_filter,
 };
 
+/// Checks what is to be logged: the text of `log.level`.
+///
+/// # Errors
+/// What is allowed.
+pub fn check_log_level(text: &str) -> Result<(), &'static str> {
+    match FILTER {
+        Rule::Text { allowed, .. } if !is_filter(text) => Err(allowed),
+        _ => Ok(()),
+    }
+}
+
 const ADDRESSES: &str = "\"HOST:PORT\", \"[IPV6]:PORT\" or \"unix:PATH\"";
 
 /// Checks the text of a listener's address, without looking anything up.

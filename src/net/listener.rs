@@ -131,7 +131,7 @@ pub struct Listener {
 #[derive(Debug)]
 enum Bound {
     Tcp(TcpListener),
-    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] SocketFile),
+    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] Option<SocketFile>),
 }
 
 /// The file of a Unix socket that is ours.
@@ -192,6 +192,20 @@ impl Listener {
         let listener = TcpListener::from_std(listener)?;
         let local = LocalAddress::Tcp(listener.local_addr()?);
         Ok(Listener { socket: Bound::Tcp(listener), local, shortage: Shortage::default() })
+    }
+
+    /// Takes over a listening Unix socket. Its file stays when the listener is dropped: it is somebody else's.
+    ///
+    /// # Errors
+    /// If the socket is not one.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn from_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Listener> {
+        listener.set_nonblocking(true)?;
+        let path = listener.local_addr()?.as_pathname().map(Path::to_owned).unwrap_or_default();
+        let socket = Bound::Unix(UnixListener::from_std(listener)?, None);
+        Ok(Listener { socket, local: LocalAddress::Unix(path), shortage: Shortage::default() })
     }
 
     /// Where it listens.
@@ -307,7 +321,7 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     socket.listen(BACKLOG)?;
     let listener = UnixListener::from_std(OwnedFd::from(socket).into())?;
     Ok(Listener {
-        socket: Bound::Unix(listener, file),
+        socket: Bound::Unix(listener, Some(file)),
         local: LocalAddress::Unix(path.to_owned()),
         shortage: Shortage::default(),
     })

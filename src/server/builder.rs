@@ -21,6 +21,7 @@ use crate::server::control::Control;
 use crate::server::data_dir;
 use crate::server::options;
 use crate::server::running::{Server, ServerParts};
+use crate::server::sockets::{Socket, deal};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 
@@ -43,6 +44,9 @@ pub struct Builder {
     config: Config,
     data_dir: Option<PathBuf>,
     listen: Vec<String>,
+    sockets: Vec<Socket>,
+    inherited: Vec<Socket>,
+    without_listeners: bool,
     metrics: Option<String>,
     store: Option<Arc<dyn Store>>,
     clock: Arc<dyn Clock>,
@@ -55,6 +59,9 @@ impl Builder {
             config,
             data_dir: None,
             listen: Vec::new(),
+            sockets: Vec::new(),
+            inherited: Vec::new(),
+            without_listeners: false,
             metrics: None,
             store: None,
             clock: Arc::new(SystemClock),
@@ -83,6 +90,36 @@ impl Builder {
         self
     }
 
+    /// Accepts connections from this socket, which is bound already, instead of where the configuration says. May be given
+    /// several times, and together with [`listen`](Builder::listen).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let socket = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let server = snakk::Server::builder(snakk::Config::default()).data_dir("chat").listener(socket).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn listener(mut self, socket: impl Into<Socket>) -> Builder {
+        self.sockets.push(socket.into());
+        self
+    }
+
+    /// Accepts no connections by itself: those inside the program ([`Server::connect`]), and those that it hands over
+    /// ([`Server::serve`]), are all that there are.
+    pub fn without_listeners(mut self) -> Builder {
+        self.without_listeners = true;
+        self
+    }
+
+    /// Sockets that were bound for listeners of the configuration, by systemd or a program that was there before: each goes
+    /// to the listener that has its address, and the others to those that are left, in their order. What is said of the
+    /// listener otherwise (TLS, dialect) holds for it. Listeners without one are bound as always.
+    pub fn inherited(mut self, sockets: impl IntoIterator<Item = Socket>) -> Builder {
+        self.inherited.extend(sockets);
+        self
+    }
+
     /// Keeps everything in this store instead of in a SQLite database in the data directory.
     pub fn store(mut self, store: impl Store) -> Builder {
         self.store = Some(Arc::new(store));
@@ -108,8 +145,9 @@ impl Builder {
     /// # Errors
     /// [`StartError`] says why it does not start; then nothing was left behind but, at most, an empty data directory.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Builder { mut config, data_dir, listen, metrics, store, clock, control_socket } = self;
-        let own_listeners = !listen.is_empty();
+        let Builder { mut config, data_dir, listen, sockets, inherited, without_listeners, .. } = self;
+        let Builder { metrics, store, clock, control_socket, .. } = self;
+        let own_listeners = without_listeners || !listen.is_empty() || !sockets.is_empty();
         if own_listeners {
             if config.listeners.iter().any(|listener| listener.tls.is_some()) {
                 tracing::warn!("the configuration has a listener with TLS, but those that replace it have none");
@@ -117,13 +155,29 @@ impl Builder {
             config.listeners = listen.into_iter().map(ListenerSection::new).collect();
         }
         config.check()?;
+        // Behind those with an address, and not to be judged by the rules of addresses.
+        config.listeners.extend(sockets.iter().map(|socket| ListenerSection::new(socket.address())));
+        let given: Vec<&str> = config.listeners.iter().map(|listener| &*listener.address).collect();
+        let (mut ready, left) = deal(inherited, &given[..given.len() - sockets.len()]);
+        if !left.is_empty() {
+            return Err(StartError::Sockets {
+                listeners: ready.len(),
+                left: left.iter().map(Socket::address).collect(),
+            });
+        }
+        ready.extend(sockets.into_iter().map(Some));
         let secured = certificates::open(&config.listeners)?;
 
         let data_dir = data_dir.or_else(|| config.server.data_dir.clone()).or_else(data_dir::default_data_dir);
         // The addresses first: where they are taken, another server runs here, and its data is not touched.
         let mut entrances = Vec::new();
-        for (section, security) in config.listeners.iter().zip(secured) {
-            let listener = bind(&section.address, data_dir.as_deref())?;
+        for ((section, security), socket) in config.listeners.iter().zip(secured).zip(ready) {
+            let listener = match socket {
+                Some(socket) => socket
+                    .into_listener()
+                    .map_err(|source| StartError::Socket { address: section.address.clone(), source })?,
+                None => bind(&section.address, data_dir.as_deref())?,
+            };
             let course = options::course(&config, &section.course.over(&config.course));
             let dialects = Dialects::new(options::dialect(section.dialect), course);
             entrances.push(Entrance { listener, dialects: Arc::new(dialects), security });

@@ -35,6 +35,22 @@ pub enum StartError {
         #[from]
         error: BindError,
     },
+    /// A socket that was handed over cannot be used.
+    #[error("cannot accept connections from the socket that was handed over for {address}: {source}")]
+    Socket {
+        /// Where it is, or for which listener.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// More sockets were handed over than there are listeners.
+    #[error("there are {listeners} listeners, but sockets for more were handed over: {}", left.join(", "))]
+    Sockets {
+        /// How many listeners the configuration has.
+        listeners: usize,
+        /// Where the sockets are that nobody wants.
+        left: Vec<String>,
+    },
     /// There can be no control socket of that name.
     #[error("cannot open the control socket {}: {source}; give it another path: server.control_socket", path.display())]
     ControlSocket {

@@ -20,6 +20,7 @@ mod orders;
 mod process;
 mod reload;
 mod running;
+mod sockets;
 mod stats;
 
 pub use crate::chat::AccountLine;
@@ -40,4 +41,5 @@ pub use orders::{LogLevelOrder, Order, ReloadOrder};
 pub use process::Process;
 pub use reload::Reloaded;
 pub use running::{Server, Shutdown};
+pub use sockets::{Socket, Streams};
 pub use stats::Stats;

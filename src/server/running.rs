@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -14,12 +15,14 @@ use crate::client::{Client, ClientError};
 use crate::config::Config;
 use crate::model::Time;
 use crate::net::listener::{Listener, LocalAddress};
+use crate::protocol::{Choice, Dialects};
 use crate::server::accept::{Door, Entrance};
 use crate::server::certificates::{self, Security};
 use crate::server::control::{self, Control};
 use crate::server::health::{Health, Inside, NotReady};
 use crate::server::orders::{self, Lookout, Orders};
-use crate::server::{Builder, CertificateErrors, Stats, http};
+use crate::server::sockets::Streams;
+use crate::server::{Builder, CertificateErrors, Stats, http, options};
 use crate::store::{Store, StoreError};
 
 /// When clients may try again after the server has stopped.
@@ -238,6 +241,28 @@ impl Server {
     /// The server stops.
     pub async fn admin(&self) -> Result<Client, ClientError> {
         self.client(Origin::Control, "snakkd").await
+    }
+
+    /// Serves a connection over any stream of bytes in both directions: a WebSocket of the program's own web server, a TLS
+    /// stream, a pipe. Any dialect may be spoken. Returns at once.
+    ///
+    /// ```no_run
+    /// # fn example(server: &snakk::Server) {
+    /// let (ours, theirs) = tokio::io::duplex(16 * 1024);
+    /// server.serve(ours);
+    /// # drop(theirs);
+    /// # }
+    /// ```
+    pub fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        self.streams().serve(stream);
+    }
+
+    /// What serves such connections, for tasks that do not own the server.
+    pub fn streams(&self) -> Streams {
+        let config = self.config();
+        let course = options::course(&config, &config.course);
+        let dialects = Arc::new(Dialects::new(Choice::Auto, course));
+        Streams { door: Arc::downgrade(&self.door), dialects }
     }
 
     async fn client(&self, origin: Origin, name: &str) -> Result<Client, ClientError> {

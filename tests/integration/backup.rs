@@ -18,10 +18,11 @@ use crate::support::town::{self, Program};
 use crate::support::wire::{lines, message};
 use crate::support::{Daemon, Dice, PATIENCE, Wire, daemon, json};
 
-/// What a directory holds, byte by byte.
+/// What a directory holds, byte by byte; apart from a control socket, which holds nothing.
 pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).expect("a directory").map(|entry| entry.expect("an entry").path());
     let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let entries = entries.filter(|path| !path.ends_with("control.sock"));
     entries.map(|path| (name(&path), fs::read(&path).unwrap_or_default())).collect()
 }
 

@@ -405,7 +405,9 @@ async fn the_log_level_changes_while_it_runs() {
         "{\"level\":\"info,snakk::server=trace\",\"response\":\"log_level\"}\n"
     );
     assert_eq!(said(&daemon, "", &["log-level"]), "info,snakk::server=trace\n");
-    refused(&daemon, &["log-level", "a=b=c"], 1, "(level)");
+    for wrong in ["a=b=c", "loud", "debu"] {
+        refused(&daemon, &["log-level", wrong], 1, "(level)");
+    }
 }
 
 #[test]

@@ -159,7 +159,10 @@ async fn rage(daemon: &Daemon) {
     course.send_raw(format!("{{\"request\":\"login\",\"content\":{}}}", json!(WILD[0]))).await;
     course.next().await;
     for text in WILD.into_iter().chain([long.as_str()]) {
-        for request in whole().into_iter().filter(|request| request["request"] != "logout") {
+        for request in whole().into_iter().filter(|request| {
+            // The log is to go on as it is.
+            !matches!(request["request"].as_str(), Some("logout" | "log_level" | "reload"))
+        }) {
             let before = matches!(request["request"].as_str(), Some("login" | "register"));
             for key in keys(&request).iter().filter(|key| request[*key].is_string()) {
                 match before {

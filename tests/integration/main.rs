@@ -48,6 +48,7 @@ mod screen_calls;
 mod searching;
 mod secrets;
 mod slow_reader;
+mod sockets;
 mod startup;
 mod support;
 mod suspensions;

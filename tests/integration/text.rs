@@ -218,7 +218,10 @@ async fn a_control_character_is_refused_wherever_it_stands_and_never_stored() {
                     _ if may_have(&kind, &key, c) => true,
                     // A secret with one is a wrong one.
                     _ if secrets.contains(&key.as_str()) => {
-                        matches!(code, "bad_credentials" | "weak_password" | "registration_closed" | "name_taken")
+                        matches!(
+                            code,
+                            "bad_credentials" | "weak_password" | "registration_closed" | "name_taken" | "no_such_user"
+                        )
                     }
                     _ => matches!(code, "bad_text" | "bad_name" | "bad_request"),
                 };

@@ -19,6 +19,8 @@ pub(crate) fn exit_code(error: &StartError) -> u8 {
         | StartError::Address { .. }
         | StartError::Certificates(_)
         | StartError::ControlSocket { .. }
+        | StartError::Socket { .. }
+        | StartError::Sockets { .. }
         | StartError::NoDataDir => CONFIG,
         StartError::Listen { .. } => UNAVAILABLE,
         StartError::DataDir { .. } | StartError::Database(OpenError::CannotOpen { .. }) => CANNOT_CREATE,

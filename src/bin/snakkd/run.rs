@@ -3,8 +3,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use listenfd::ListenFd;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use snakk::Server;
+use snakk::config::check_log_level;
+use snakk::server::Socket;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::args::Args;
@@ -33,7 +36,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let mut server = Server::builder(found.config.clone())
             .data_dir(&data_dir)
             .control_socket(&found.config.server.control_socket)
-            .metrics(&found.config.metrics.address);
+            .metrics(&found.config.metrics.address)
+            .inherited(inherited()?);
         for address in &args.listen {
             server = server.listen(address);
         }
@@ -93,7 +97,10 @@ async fn serve(
                 }
                 snakk::server::Order::LogLevel(order) => {
                     let holds = match &order.level {
-                        Some(level) => logging.set_level(level).ok().map(|()| level.clone()),
+                        Some(level) => {
+                            let good = check_log_level(level).is_ok() && logging.set_level(level).is_ok();
+                            good.then(|| level.clone())
+                        }
                         None => Some(logging.level()),
                     };
                     if let (Some(_), Some(level)) = (&order.level, &holds) {
@@ -169,6 +176,25 @@ fn reload(args: &Args, server: &Server, logging: &Logging) -> Reloading {
         }
     }
     done
+}
+
+/// The sockets that systemd has bound for us (sd_listen_fds(3)), in its order.
+fn inherited() -> Result<Vec<Socket>, Failure> {
+    let mut passed = ListenFd::from_env();
+    let mut sockets = Vec::new();
+    for index in 0..passed.len() {
+        let tcp = passed.take_tcp_listener(index).ok().flatten().map(Socket::from);
+        let socket = match tcp {
+            Some(socket) => Some(socket),
+            None => passed.take_unix_listener(index).ok().flatten().map(Socket::from),
+        };
+        sockets.push(socket.ok_or_else(|| {
+            let what =
+                format!("the socket number {index} that systemd passed is neither of TCP nor a Unix one that listens");
+            Failure::new(exit::CONFIG, what)
+        })?);
+    }
+    Ok(sockets)
 }
 
 /// A connection is an open file. The soft limit is low for the sake of programs that use select(2), which we do not.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::chat::Chat;
 use crate::chat::online::Person;
 use crate::chat::orders::Order;
-use crate::chat::requests::{Fitting, MOST_LINES, admin, username};
+use crate::chat::requests::{Fitting, MOST_LINES, admin, line, username};
 use crate::chat::session::{Origin, Session, unavailable};
 use crate::model::ServerRole;
 use crate::protocol::response::{AccountLine, LoggedIn, ServerSessionLine};
@@ -89,6 +89,7 @@ pub(super) async fn operate(chat: &Chat, person: &Person, request: Request) -> A
             Ok(Response::Reloaded(Box::new(reloaded)))
         }
         Request::LogLevel { level } => {
+            let level: Option<Box<str>> = line(level, "level")?.map(|level| level.as_str().into());
             let change = level.clone();
             let holds = chat.orders.give(|done| Order::LogLevel(level, done)).await?;
             let holds = holds.ok_or_else(|| Refusal::bad_request("level"))?;
@@ -120,7 +121,7 @@ fn sessions(chat: &Chat, after: u64) -> Response {
     let mut lines = Fitting::default();
     let mut sessions = Vec::new();
     for (session, person) in &found {
-        let line = line(session, person);
+        let line = shown(session, person);
         if !lines.take(line.client.as_ref().map_or(0, |client| client.as_str().len())) {
             more = true;
             break;
@@ -130,7 +131,7 @@ fn sessions(chat: &Chat, after: u64) -> Response {
     Response::ServerSessions { sessions, more }
 }
 
-fn line(session: &Session, person: &Person) -> ServerSessionLine {
+fn shown(session: &Session, person: &Person) -> ServerSessionLine {
     let inner = session.inner();
     ServerSessionLine {
         session_id: session.id,
