@@ -5,7 +5,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use snakk::client::Event;
+use snakk::client::{Event, Message};
+use snakk::model::text::safe;
 use snakk::{Client, Config, Server};
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,11 +16,12 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     println!("chat at {}, data in {}; Enter stops it", server.listening().join(", "), server.data_dir().display());
     // The program itself is a user like the others, without a socket.
     let house = server.connect("house").await?;
-    let greeting = tokio::spawn(greet(house));
+    house.join("lobby").await?;
+    house.send("lobby", "the house is open").await?;
     tokio::select! {
         () = enter() => {}
         () = server.failed() => eprintln!("the chat has failed; its log says why"),
-        _ = greeting => eprintln!("the greeting has ended"),
+        () = watch(&house, |message| println!("{}: {}", message.from, safe(&message.text))) => {}
     }
     // What was received is answered, everybody is told, and the store is closed.
     let stopped = server.shutdown().await?;
@@ -35,19 +37,14 @@ async fn start(address: &str, data_dir: PathBuf) -> Result<Server, Box<dyn Error
     Ok(Server::builder(config).data_dir(data_dir).listen(address).start().await?)
 }
 
-/// Greets whoever comes into the lobby.
-async fn greet(house: Client) -> Result<(), Box<dyn Error + Send + Sync>> {
+/// Hands on what is said, until there is no chat any more.
+async fn watch(house: &Client, mut said: impl FnMut(&Message)) {
     let mut events = house.events();
-    house.join("lobby").await?;
     while let Some(event) = events.next().await {
-        if let Event::Member(member) = event
-            && member.change.as_str() == "join"
-            && Some(&member.user) != house.username().as_ref()
-        {
-            house.send("lobby", &format!("Welcome, {}.", member.user)).await?;
+        if let Event::Message(message) = event {
+            said(&message);
         }
     }
-    Ok(())
 }
 
 /// Waits for Enter, or the end of the input.
@@ -62,24 +59,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_comes_in_is_greeted() {
+    async fn what_is_said_over_the_network_is_heard_by_the_house() {
         let folder = tempfile::tempdir().unwrap();
         let server = start("127.0.0.1:0", folder.path().join("chat")).await.unwrap();
         let house = server.connect("house").await.unwrap();
-        tokio::spawn(greet(house));
+        house.join("lobby").await.unwrap();
+        let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let watching = tokio::spawn(async move {
+            watch(&house, |message| drop(sender.send((message.from.clone(), message.text.clone())))).await;
+        });
         let ann = Client::builder(server.local_addrs()[0].to_string()).username("ann").connect().await.unwrap();
-        let mut events = ann.events();
-        // The house has to be there before somebody comes.
-        while !ann.names(Some("lobby")).await.unwrap().iter().any(|name| name.name == "house") {
-            tokio::task::yield_now().await;
-        }
         ann.join("lobby").await.unwrap();
-        loop {
-            if let Event::Message(message) = events.next().await.expect("a greeting") {
-                assert_eq!((&*message.from, &*message.text), ("house", "Welcome, ann."));
-                break;
+        // The house may begin to listen a moment later; what comes then it hears.
+        let first = tokio::spawn(async move {
+            loop {
+                ann.send("lobby", "hello").await.unwrap();
             }
-        }
-        assert_eq!(server.shutdown().await.unwrap().cut, 0);
+        });
+        assert_eq!(heard.recv().await, Some(("ann".to_owned(), "hello".to_owned())));
+        first.abort();
+        server.shutdown().await.unwrap();
+        watching.await.unwrap();
     }
 }

@@ -78,4 +78,4 @@ pub use client::Client;
 #[cfg(feature = "server")]
 pub use config::Config;
 #[cfg(feature = "server")]
-pub use server::{Server, StartError};
+pub use server::{Hooks, Server, StartError};

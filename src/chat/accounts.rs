@@ -6,7 +6,7 @@ use crate::chat::requests::account::{claim, delete_account, user_of};
 use crate::chat::requests::admin;
 use crate::chat::service::Chat;
 use crate::chat::session::{Farewell, unavailable};
-use crate::model::{ServerRole, Time, Username};
+use crate::model::{ServerRole, Time, UserId, Username};
 use crate::protocol::{Code, Refusal, Secret};
 use crate::store::{Account, Act, Change, Created, NewAccount, Write};
 
@@ -31,13 +31,17 @@ impl Chat {
     /// `bad_name`, `name_taken`, `weak_password`; or that nothing can be stored.
     pub async fn add_account(&self, name: &str, password: &Secret) -> Result<(), Refusal> {
         let name = self.parse_name(name)?;
-        let skeleton = name.skeleton();
         let _claim = claim(self, &name).await?;
         let password_hash = self.passwords.hash(Passwords::check(password, &name)?).await?;
-        let time = self.clock.now();
-        let new = NewAccount { name, skeleton: skeleton.into(), password_hash, invitation: None, time };
+        self.make_account(name, password_hash).await.map(|_| ())
+    }
+
+    /// Makes an account under a name that was claimed.
+    pub(super) async fn make_account(&self, name: Username, password_hash: Box<str>) -> Result<UserId, Refusal> {
+        let (skeleton, time) = (name.skeleton().into(), self.clock.now());
+        let new = NewAccount { name, skeleton, password_hash, invitation: None, time };
         match self.write(0, |done| Write::CreateAccount(new, done)).await.map_err(|error| unavailable(&error))? {
-            Created::New(_) => Ok(()),
+            Created::New(id) => Ok(id),
             Created::Taken | Created::NotInvited => Err(Code::NameTaken.into()),
         }
     }

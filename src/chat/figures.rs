@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::chat::Chat;
+use crate::chat::hooks::HookFigures;
 use crate::model::{Body, Distribution, Histogram};
 
 /// The kinds of entries, as they are called in events.
@@ -95,6 +96,10 @@ pub struct Figures {
     pub hashing: (usize, usize),
     /// Passwords that wait for that, and how many may.
     pub waiting_to_hash: (usize, usize),
+    /// How the hooks of the program fared that the chat lives in.
+    pub hooks: HookFigures,
+    /// Happenings that somebody who listens for them was not told of, for it did not keep up.
+    pub events_missed: u64,
 }
 
 impl Chat {
@@ -119,6 +124,8 @@ impl Chat {
             conversations,
             hashing,
             waiting_to_hash,
+            hooks: self.host.as_ref().map(|host| host.figures()).unwrap_or_default(),
+            events_missed: self.feed.missed(),
         }
     }
 }

@@ -9,6 +9,8 @@ mod flood;
 mod floods;
 mod follow;
 mod guest_token;
+mod happenings;
+mod hooks;
 mod limits;
 mod network;
 mod online;
@@ -29,6 +31,11 @@ mod upkeep;
 pub use accounts::AccountLine;
 pub use figures::{ENTRY_KINDS, Figures};
 pub use follow::{Entries, Round};
+pub use happenings::{Happening, ServerEvents};
+pub use hooks::{
+    Attempt, Authentication, Connection, Decision, HOOKS, HookFigures, Hooks, Host, Identity, Login, NewMessage,
+    Verdict,
+};
 pub use limits::{Creation, Limits, Options, Registration};
 pub use orders::Order;
 pub use outbox::Answered;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::chat::floods::Floods;
+use crate::chat::happenings::{Feed, Happening};
 use crate::chat::room::{Asker, Room};
 use crate::chat::session::Session;
 use crate::model::{Line, RoomId, Seq, ServerRole, Time, User, UserId, Username};
@@ -61,6 +62,8 @@ struct Here {
     status: Status,
     /// In which rooms this user was typing, and when.
     typing: Vec<(RoomId, Instant)>,
+    /// It was told that this user is online.
+    told: bool,
 }
 
 /// A room that somebody is a member of.
@@ -337,8 +340,20 @@ impl Online {
         Return::Back(person, old.iter().filter_map(Weak::upgrade).collect())
     }
 
+    /// Somebody has come in for good, which is told unless it is known. (Under the lock of the table, as the opposite is:
+    /// so both are told in the order in which they happened.)
+    pub(crate) fn arrive(&self, person: &Arc<Person>, feed: &Feed) {
+        let table = self.table();
+        let is_here =
+            matches!(table.holders.get(&person.skeleton), Some(Holder::Here(known)) if Arc::ptr_eq(known, person));
+        if is_here && !mem::replace(&mut person.here().told, true) {
+            let (username, guest) = (person.user.name.as_str().to_owned(), person.user.is_guest());
+            feed.tell(|| vec![Happening::Online { username, guest }]);
+        }
+    }
+
     /// A session of this user ends. True if it was the last one, so that the user is offline now.
-    pub(crate) fn leave(&self, person: &Arc<Person>, session: &Session, now: Instant) -> bool {
+    pub(crate) fn leave(&self, person: &Arc<Person>, session: &Session, now: Instant, feed: &Feed) -> bool {
         let mut table = self.table();
         let mut here = person.here();
         here.sessions.retain(|known| known.as_ptr() != std::ptr::from_ref(session));
@@ -348,12 +363,17 @@ impl Online {
         here.sessions = Vec::new();
         // A guest may come back, but is there then.
         here.status = Status::default();
+        let told = mem::take(&mut here.told);
         drop(here);
         match table.holders.get(&person.skeleton) {
             Some(Holder::Here(known)) if Arc::ptr_eq(known, person) => {}
             _ => return false,
         }
         table.unseat(person);
+        if told {
+            let (username, guest) = (person.user.name.as_str().to_owned(), person.user.is_guest());
+            feed.tell(|| vec![Happening::Offline { username, guest }]);
+        }
         if person.user.is_guest() {
             let until = now + GUEST_RETURN;
             table.holders.insert(person.skeleton.clone(), Holder::Departed(Arc::clone(person), until));

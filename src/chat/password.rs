@@ -19,6 +19,9 @@ const MOST_BYTES: usize = 1024;
 /// How many may wait for their turn; each turn takes some 35 ms.
 const MOST_WAITING: usize = 64;
 
+/// What is stored for an account that has no password: nothing is hashed to it.
+pub(crate) const NO_PASSWORD: &str = "!";
+
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
     cores: usize,
@@ -75,6 +78,7 @@ impl Passwords {
     /// `rate_limited` where too many wait.
     pub(crate) async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<bool, Refusal> {
         let Some(password) = prepare(password) else { return Ok(false) };
+        let hash = hash.filter(|hash| *hash != NO_PASSWORD);
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).to_owned();
         let fits = self.work(move || argon2id().verify_password(password.as_bytes(), &*hash).is_ok()).await?;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::chat::happenings::Happening;
 use crate::chat::room::{Room, changes_state, cost};
 use crate::chat::service::Chat;
 use crate::chat::session::{Posting, Session, Timed, Waiter, unavailable};
@@ -237,6 +238,7 @@ impl Publisher {
             }
         }
         let rewritten = catch_up(&mut part.entries);
+        let name = self.chat.feed.is_heard().then(|| name_for_host(room));
         let renamed = part.entries.iter().rev().find_map(|entry| match &entry.body {
             Body::Room(change) => change.name.clone(),
             _ => None,
@@ -274,6 +276,9 @@ impl Publisher {
             self.chat.rooms.rename(room, name);
         }
         room.advance(part.head);
+        if let Some(name) = name {
+            self.chat.feed.tell(|| happenings(name, &part.entries));
+        }
         while self.kept_bytes > TAIL_BYTES
             && let Some((room, last, bytes)) = self.kept.pop_front()
         {
@@ -289,6 +294,35 @@ impl Publisher {
         self.kept.push_back((Arc::clone(room), segment.last(), cost(segment)));
         self.kept_bytes += cost(segment);
     }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        // Nothing is published any more.
+        self.chat.feed.end();
+    }
+}
+
+/// What a room is called where no user sees it.
+fn name_for_host(room: &Room) -> String {
+    match &room.sides {
+        None => room.name().as_str().to_owned(),
+        Some([one, other]) => format!("@{}:{}", one.name, other.name),
+    }
+}
+
+/// What those who listen are told of a batch's entries in a room, which had this name before.
+fn happenings(mut name: String, entries: &[Entry]) -> Vec<Happening> {
+    let happening = |entry: &Entry| {
+        let room = name.clone();
+        if let Body::Room(change) = &entry.body
+            && let Some(renamed) = &change.name
+        {
+            name = renamed.as_str().to_owned();
+        }
+        Happening::Entry { room, entry: entry.clone() }
+    };
+    entries.iter().map(happening).collect()
 }
 
 /// What a posting is answered with.

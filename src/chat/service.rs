@@ -8,6 +8,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::chat::figures::Counters;
 use crate::chat::flood::Rate;
+use crate::chat::happenings::{Feed, ServerEvents};
+use crate::chat::hooks::Host;
 use crate::chat::limits::Options;
 use crate::chat::online::{Online, Person, Status};
 use crate::chat::orders::{Order, Orders};
@@ -49,6 +51,9 @@ pub struct Chat {
     pub(super) ages_changed: AtomicBool,
     pub(super) started: Instant,
     pub(super) counters: Counters,
+    /// The program that the chat lives in, if it has something to say.
+    pub(super) host: Option<Arc<Host>>,
+    pub(super) feed: Arc<Feed>,
     /// Where the publisher hears who wants to know whether it is still there.
     ask_publisher: mpsc::Sender<oneshot::Sender<()>>,
     stamps: AtomicU64,
@@ -61,6 +66,19 @@ impl Chat {
     /// # Errors
     /// What the store says; or that its commits are taken by another chat.
     pub async fn open(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Result<(Arc<Chat>, Publisher), StoreError> {
+        Chat::open_in(None, store, clock, options).await
+    }
+
+    /// The same, in a program that has hooks.
+    ///
+    /// # Errors
+    /// As [`Chat::open`].
+    pub async fn open_in(
+        host: Option<Host>,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         options: Options,
@@ -83,6 +101,8 @@ impl Chat {
             ages_changed: AtomicBool::default(),
             started: Instant::now(),
             counters: Counters::default(),
+            host: host.map(Arc::new),
+            feed: Arc::default(),
             ask_publisher,
             stamps: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
@@ -129,6 +149,16 @@ impl Chat {
     /// What admins ask of whoever runs the chat; only the first who takes them gets them.
     pub fn take_orders(&self) -> Option<mpsc::Receiver<Order>> {
         self.orders.take()
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> ServerEvents {
+        self.feed.listen()
+    }
+
+    /// The program that the chat lives in, if it has hooks. Somebody has to have it listen.
+    pub fn host(&self) -> Option<Arc<Host>> {
+        self.host.clone()
     }
 
     /// How many sessions there are in which somebody is logged in.
@@ -265,7 +295,7 @@ impl Chat {
                 }
             }
         }
-        if self.online.leave(person, session, Instant::now()) {
+        if self.online.leave(person, session, Instant::now(), &self.feed) {
             for room in person.rooms().iter().filter(|room| !guest || room.is_direct()) {
                 self.refresh_presence(room, person);
             }

@@ -280,6 +280,11 @@ pub(super) fn sentence(refusal: &Refusal) -> String {
         (Code::BadRequest, _, Some(field)) => format!("The key {field} is missing, or does not fit."),
         (Code::BadText, ..) => "There is nothing in it that can be said.".to_owned(),
         (Code::BadJson, ..) => "That is no JSON object.".to_owned(),
+        // What the program has to say in which the server lives.
+        (code @ (Code::Forbidden | Code::BadCredentials), ..) => {
+            let reason = refusal.because.as_ref().and_then(|because| because.reason.as_ref());
+            format!("{}{}.", code.sentence().trim_end_matches('.'), because(reason))
+        }
         (code, ..) => code.sentence().to_owned(),
     }
 }

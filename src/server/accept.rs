@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::chat::{Chat, Origin};
+use crate::chat::{Chat, Connection, Host, Origin};
 use crate::net::limiter::{Admission, Limiter, Rejected};
 use crate::net::listener::{Listener, Peer};
 use crate::net::stream::Stream;
@@ -111,17 +111,55 @@ impl Door {
             let admission = admission.inspect_err(|why| self.counters.reject(*why)).map_err(Refusal::from);
             let welcome = admission
                 .and_then(|admission| self.welcome(origin, Arc::clone(&dialects), Some(Ticket::Counted(admission))));
-            match (welcome, acceptor.clone()) {
-                (Ok(guest), None) => {
-                    one_more(&self.counters.accepted);
-                    self.serve(stream, guest);
+            match (welcome, self.chat.host()) {
+                (Ok(guest), None) => self.let_in(stream, peer, acceptor.clone(), guest),
+                (Ok(guest), Some(host)) => {
+                    let (door, acceptor, dialects) = (Arc::clone(&self), acceptor.clone(), Arc::clone(&dialects));
+                    self.tasks.spawn(door.let_in_if(host, stream, peer, acceptor, dialects, guest));
                 }
-                (Ok(guest), Some(acceptor)) => {
-                    one_more(&self.counters.accepted);
-                    let handshake = Handshake { acceptor, stream, peer };
-                    self.tasks.spawn(Arc::clone(&self).serve_after(handshake, guest));
-                }
-                (Err(refusal), acceptor) => self.turn_away(stream, acceptor, &dialects, &refusal),
+                (Err(refusal), _) => self.turn_away(stream, acceptor.clone(), &dialects, &refusal),
+            }
+        }
+    }
+
+    /// Serves a connection that may come in, behind its handshake if there is one.
+    fn let_in(self: &Arc<Door>, stream: Stream, peer: Peer, acceptor: Option<Acceptor>, guest: Guest) {
+        one_more(&self.counters.accepted);
+        match acceptor {
+            None => self.serve(stream, guest),
+            Some(acceptor) => {
+                let handshake = Handshake { acceptor, stream, peer };
+                self.tasks.spawn(Arc::clone(self).serve_after(handshake, guest));
+            }
+        }
+    }
+
+    /// Serves a connection if the hooks let it in; it has its place meanwhile, as others who say nothing.
+    async fn let_in_if(
+        self: Arc<Door>,
+        host: Arc<Host>,
+        stream: Stream,
+        peer: Peer,
+        acceptor: Option<Acceptor>,
+        dialects: Arc<Dialects>,
+        guest: Guest,
+    ) {
+        let address = match peer {
+            Peer::Ip(address) => Some(address),
+            Peer::Local => None,
+        };
+        let admitted = tokio::select! {
+            biased;
+            // It is to make room, or the server stops.
+            () = guest.link.is_dismissed() => return,
+            admitted = host.admits(Connection::new(address, acceptor.is_some())) => admitted,
+        };
+        match admitted {
+            Ok(()) => self.let_in(stream, peer, acceptor, guest),
+            Err(refusal) => {
+                self.counters.hook_rejects();
+                drop(guest);
+                self.turn_away(stream, acceptor, &dialects, &refusal);
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::Chat;
+use crate::chat::{Chat, Hooks, Host};
 use crate::config::{Config, ListenerSection, ServerSection};
 use crate::model::{Clock, SystemClock};
 use crate::net::address::Address;
@@ -51,6 +52,8 @@ pub struct Builder {
     store: Option<Arc<dyn Store>>,
     clock: Arc<dyn Clock>,
     control_socket: Option<PathBuf>,
+    hooks: Option<Host>,
+    hook_deadline: Option<Duration>,
 }
 
 impl Builder {
@@ -66,6 +69,8 @@ impl Builder {
             store: None,
             clock: Arc::new(SystemClock),
             control_socket: None,
+            hooks: None,
+            hook_deadline: None,
         }
     }
 
@@ -140,13 +145,26 @@ impl Builder {
         self
     }
 
+    /// Asks these hooks who may come in, what may be done and what may be said, and tells them what happens. See [`Hooks`].
+    pub fn hooks(mut self, hooks: impl Hooks) -> Builder {
+        self.hooks = Some(Host::new(hooks));
+        self
+    }
+
+    /// How long a request waits for a hook: two seconds unless this is called, and never longer than a day. Then the request
+    /// is answered `internal`.
+    pub fn hook_deadline(mut self, deadline: Duration) -> Builder {
+        self.hook_deadline = Some(deadline);
+        self
+    }
+
     /// Starts the server on the runtime that this is called in, and returns once it accepts connections.
     ///
     /// # Errors
     /// [`StartError`] says why it does not start; then nothing was left behind but, at most, an empty data directory.
     pub async fn start(self) -> Result<Server, StartError> {
         let Builder { mut config, data_dir, listen, sockets, inherited, without_listeners, .. } = self;
-        let Builder { metrics, store, clock, control_socket, .. } = self;
+        let Builder { metrics, store, clock, control_socket, hooks, hook_deadline, .. } = self;
         let own_listeners = without_listeners || !listen.is_empty() || !sockets.is_empty();
         if own_listeners {
             if config.listeners.iter().any(|listener| listener.tls.is_some()) {
@@ -205,7 +223,11 @@ impl Builder {
                 return Err(error);
             }
         };
-        let (chat, publisher) = match Chat::open(Arc::clone(&store), clock, options::chat(&config)).await {
+        let host = match (hooks, hook_deadline) {
+            (Some(host), Some(deadline)) => Some(host.within(deadline)),
+            (host, _) => host,
+        };
+        let (chat, publisher) = match Chat::open_in(host, Arc::clone(&store), clock, options::chat(&config)).await {
             Ok(opened) => opened,
             Err(error) => {
                 // Best effort: that it cannot be closed cleanly is no news behind that it cannot be used.

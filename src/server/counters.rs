@@ -8,7 +8,7 @@ use crate::protocol::{Code, Refusal};
 use crate::server::connections::NoPlace;
 
 /// Why connections are turned away, as a word.
-const REJECTIONS: [&str; 5] = ["full", "address_full", "address_fast", "not_logged_in", "stopping"];
+const REJECTIONS: [&str; 6] = ["full", "address_full", "address_fast", "not_logged_in", "stopping", "hook"];
 
 /// What happens at the doors, counted.
 pub(super) struct Counters {
@@ -54,6 +54,11 @@ impl Counters {
                 NoPlace::Closed => 4,
             }],
         );
+    }
+
+    /// The hooks let a connection not in, or failed.
+    pub(super) fn hook_rejects(&self) {
+        one_more(&self.rejected[5]);
     }
 
     /// A connection is over.

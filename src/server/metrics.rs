@@ -32,6 +32,12 @@ pub fn prometheus(stats: &Stats) -> String {
     );
     page.counter("snakk_registrations_total", "Accounts that were made by their users.", one(stats.registrations));
     page.counter("snakk_refusals_total", "What was refused, by code.", by("code", &stats.refusals));
+    let meaning = "How often hooks of the program around the server were asked, by which.";
+    page.counter("snakk_hooks_asked_total", meaning, by("hook", &stats.hooks_asked));
+    let meaning = "Calls of hooks that failed, by how.";
+    page.counter("snakk_hooks_failed_total", meaning, by("reason", &stats.hooks_failed));
+    let meaning = "Events that a listener inside the program was too slow for.";
+    page.counter("snakk_events_missed_total", meaning, one(stats.events_missed));
 
     page.counter("snakk_entries_total", "Entries that were committed, by kind.", by("kind", &stats.entries));
     let meaning = "Entries that were handed to the writers of sessions, each once for each session.";

@@ -24,6 +24,9 @@ mod sockets;
 mod stats;
 
 pub use crate::chat::AccountLine;
+pub use crate::chat::{
+    Attempt, Authentication, Connection, Decision, Happening, Hooks, Identity, Login, NewMessage, ServerEvents, Verdict,
+};
 pub use crate::net::{CertificateError, CertificateFiles, Fingerprint};
 pub use crate::store::sqlite::{
     Backup, BackupError, ExportError, ImportError, OpenError, Report, RestoreError, Restored,

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::{Origin, Publisher};
+use crate::chat::{Origin, Publisher, ServerEvents};
 use crate::client::{Client, ClientError};
 use crate::config::Config;
 use crate::model::Time;
@@ -52,6 +52,8 @@ pub struct Server {
     cut: CancellationToken,
     failed: CancellationToken,
     publishing: Option<JoinHandle<()>>,
+    /// What tells the hooks what happens.
+    telling: Option<JoinHandle<()>>,
 }
 
 /// Where a server is entered.
@@ -114,6 +116,7 @@ impl Server {
             publisher.run().await;
             drop(guard);
         });
+        let telling = door.chat.host().map(|host| tokio::spawn(host.listen(door.chat.events())));
         let mut entries = Vec::new();
         for entrance in entrances {
             let address = entrance.listener.local_address().clone();
@@ -147,6 +150,7 @@ impl Server {
             cut,
             failed,
             publishing: Some(publishing),
+            telling,
         }
     }
 
@@ -184,6 +188,27 @@ impl Server {
     /// ```
     pub fn stats(&self) -> Stats {
         self.inside.stats()
+    }
+
+    /// What happens from now on: entries that were committed, in their order, and who comes and goes. Everybody who calls
+    /// this has a queue; who does not keep up is told how much it missed, and holds up nobody.
+    ///
+    /// ```
+    /// use snakk::server::Happening;
+    ///
+    /// # async fn example(server: &snakk::Server) {
+    /// let mut events = server.events();
+    /// while let Some(happening) = events.next().await {
+    ///     match happening {
+    ///         Happening::Entry { room, entry } => println!("{room} {}: {:?}", entry.seq, entry.body),
+    ///         Happening::Missed(count) => println!("{count} more"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn events(&self) -> ServerEvents {
+        self.door.chat.events()
     }
 
     /// Asks the server how it is: the thread that writes, through its queue, those that read, what shows entries to
@@ -330,6 +355,10 @@ impl Server {
         let closed = timeout_at(deadline.max(Instant::now() + CUT), self.store.close()).await;
         if let Some(publishing) = self.publishing.take() {
             let _ = timeout(CUT, publishing).await;
+        }
+        if let Some(telling) = self.telling.take() {
+            // The hooks hear the rest, if they do not take too long.
+            let _ = timeout(CUT, telling).await;
         }
         self.end.cancel();
         closed.unwrap_or_else(|_| Err(StoreError::unavailable("a commit hangs")))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::chat::ENTRY_KINDS;
+use crate::chat::{ENTRY_KINDS, HOOKS};
 use crate::model::Distribution;
 use crate::server::counters::load;
 use crate::server::health::Inside;
@@ -74,6 +74,13 @@ pub struct Stats {
     pub bad_credentials: u64,
     /// Accounts that were made by their users.
     pub registrations: u64,
+    /// How often hooks were asked, by which.
+    pub hooks_asked: Vec<(&'static str, u64)>,
+    /// Calls of hooks that failed: `panic`, `timeout`.
+    pub hooks_failed: Vec<(&'static str, u64)>,
+    /// Happenings that those who listen for them ([`Server::events`](crate::Server::events), the hook `on_event`) were not
+    /// told of, for they did not keep up.
+    pub events_missed: u64,
     /// The size of the database, in bytes.
     pub database_bytes: Option<u64>,
     /// The size of its log (WAL), in bytes.
@@ -129,6 +136,9 @@ impl Inside {
             logins: figures.logins,
             bad_credentials: figures.bad_credentials,
             registrations: figures.registrations,
+            hooks_asked: HOOKS.into_iter().zip(figures.hooks.asked).collect(),
+            hooks_failed: vec![("panic", figures.hooks.panicked), ("timeout", figures.hooks.timed_out)],
+            events_missed: figures.events_missed,
             database_bytes: vitals.file_bytes,
             wal_bytes: vitals.log_bytes,
             process: Process::now(),

@@ -23,6 +23,7 @@ mod export;
 mod fixtures;
 mod framing;
 mod hints;
+mod hooks;
 mod host;
 mod layers;
 mod levels;

@@ -4,6 +4,7 @@ pub(super) mod account;
 pub(super) mod admin;
 pub(super) mod direct;
 mod history;
+mod host;
 mod moderate;
 mod notice;
 mod operator;
@@ -131,22 +132,42 @@ pub(super) fn handle(session: &Arc<Session>, ask: Ask) -> Asking {
     {
         return done(session, tag, Err(refusal));
     }
-    if !rule.settled {
+    let host_is_asked = host::asked_about(session, tag.kind).is_some();
+    if !rule.settled && !host_is_asked {
         return at_once(session, person, tag, request);
     }
     // Rare ones have their future on the heap: a session at rest does not hold the place for it.
     let session = Arc::clone(session);
     Asking::Later(Box::pin(async move {
-        if session.settled().await == Next::Stop {
+        if rule.settled && session.settled().await == Next::Stop {
             return Next::Stop;
         }
         // Somebody may have ended the session meanwhile.
-        let is_here = person.as_ref().is_none_or(|person| session.is_of(person));
-        let answer = if is_here { in_order(&session, person, request).await } else { Err(Code::NotLoggedIn.into()) };
+        let mut may = still_here(&session, person.as_ref());
+        if host_is_asked && let (Ok(()), Some(person)) = (&may, &person) {
+            // The next request waits for this one, so nothing changes places.
+            may = host::authorize(&session, person, tag.kind, &request).await;
+            may = may.and_then(|()| still_here(&session, Some(person)));
+        }
+        let answer = match may {
+            Ok(()) if !rule.settled => {
+                return match at_once(&session, person, tag, request) {
+                    Asking::Done(next) => next,
+                    Asking::Later(asking) => asking.await,
+                };
+            }
+            Ok(()) => in_order(&session, person, request).await,
+            Err(refusal) => Err(refusal),
+        };
         count(&session.chat, tag.kind, &answer);
         session.answer(tag, answer);
         Next::Ask
     }))
+}
+
+/// Whether whoever asked is still logged in.
+fn still_here(session: &Session, person: Option<&Arc<Person>>) -> Result<(), Refusal> {
+    if person.is_none_or(|person| session.is_of(person)) { Ok(()) } else { Err(Code::NotLoggedIn.into()) }
 }
 
 /// Counts who comes in, and who tried in vain.

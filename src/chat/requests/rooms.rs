@@ -11,14 +11,14 @@ use crate::chat::flood::Rate;
 use crate::chat::follow::MOST_FOLLOWED;
 use crate::chat::limits::Creation;
 use crate::chat::online::{Person, Status};
-use crate::chat::requests::{Fitting, MOST_LINES, bad_text, direct, moderate, seen, seen_room};
+use crate::chat::requests::{Fitting, MOST_LINES, bad_text, direct, host, moderate, seen, seen_room};
 use crate::chat::room::{self, Room, State};
 use crate::chat::session::{Session, Waiter, unavailable};
 use crate::model::name::fold;
 use crate::model::{Body, Entry, Level, Line, MemberChange, RoomKind, RoomName, Seq, ServerRole, User, Username};
 use crate::protocol::request::{Since, Start};
 use crate::protocol::response::{Joined, NameLine, Resumed, RoomLine};
-use crate::protocol::{Answer, Code, Refusal, Response};
+use crate::protocol::{Answer, Code, Kind, Refusal, Response};
 use crate::store::{Created, NewRoom, Outcome};
 
 /// The rooms that a user may see.
@@ -120,6 +120,7 @@ pub(super) async fn resume(session: &Arc<Session>, person: &Arc<Person>, rooms: 
         let room = renamed(person, &asked, &since).map_or_else(|| seen(chat, person, name), Ok)?;
         room.settled(person.user.id).await;
         room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
+        host::authorize_room(session, person, Kind::Resume, &room.name_for(person.user.id)).await?;
         if room.ledger().state.role(person.user.id).is_none() {
             if !person.user.is_guest() {
                 return Err(Code::NotAMember.into());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::chat::Chat;
 use crate::chat::flood::Rate;
 use crate::chat::online::Person;
-use crate::chat::requests::{bad_text, direct, done, line, seen};
+use crate::chat::requests::{bad_text, direct, done, host, line, seen};
 use crate::chat::room::{self, Asker, Room, State};
 use crate::chat::session::{Asking, Next, Posting, Session, Waiter, unavailable};
 use crate::model::mention::mentions;
@@ -44,6 +44,15 @@ struct Checked {
     rule: Rule,
     body: Body,
     nonce: Option<Box<str>>,
+}
+
+/// Whether the program that the chat lives in has heard what somebody wants to say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hearing {
+    /// Not yet, if it wants to.
+    Due,
+    /// It has.
+    Had,
 }
 
 impl What {
@@ -120,12 +129,17 @@ pub(super) fn post(session: &Arc<Session>, person: Arc<Person>, tag: Tag, draft:
     let asked = seen(&session.chat, &person, &draft.room);
     if let (What::Message { .. }, Some(_), true) = (&draft.what, draft.room.peer(), is_unknown(&asked)) {
         // The first message to somebody begins the conversation.
-        let session = Arc::clone(session);
+        let (session, mut draft) = (Arc::clone(session), draft);
         return Asking::Later(Box::pin(async move {
             // What cannot be said begins nothing.
-            let sayable = draft.what.first_words(session.chat.options().limits.most_text());
+            let mut sayable = draft.what.first_words(session.chat.options().limits.most_text());
+            let mut hearing = Hearing::Due;
+            if sayable.is_ok() && host::asked(&session).is_some() {
+                sayable = hear_first_words(&session, &person, &mut draft).await;
+                hearing = Hearing::Had;
+            }
             let asking = match direct::begin(&session, &person, &draft.room, sayable).await {
-                Ok(room) => post_to(&session, person, tag, Ok(room), draft),
+                Ok(room) => post_to(&session, person, tag, Ok(room), draft, hearing),
                 Err(refusal) => refused(&session, &person, tag, refusal),
             };
             match asking {
@@ -134,7 +148,22 @@ pub(super) fn post(session: &Arc<Session>, person: Arc<Person>, tag: Tag, draft:
             }
         }));
     }
-    post_to(session, person, tag, asked, draft)
+    post_to(session, person, tag, asked, draft, Hearing::Due)
+}
+
+/// Has the program hear what is to begin a conversation.
+async fn hear_first_words(session: &Arc<Session>, person: &Person, draft: &mut Draft) -> Result<(), Refusal> {
+    let chat = &session.chat;
+    // It is taken for good further on; here so that nobody can have the program asked without end.
+    person.floods().talk.take(chat.talk_rate(), Instant::now()).map_err(Refusal::rate_limited)?;
+    let What::Message { text, reply_to, action } = &mut draft.what else { return Ok(()) };
+    let said = Text::parse(text.clone(), chat.options().limits.most_text()).map_err(bad_text)?;
+    let body = Body::Message(Message { reply_to: *reply_to, action: *action, ..Message::new(said) });
+    if let Body::Message(message) = host::hear(chat, person, &draft.room, body).await? {
+        *text = message.text.as_str().into();
+    }
+    person.floods().talk.give_back(chat.talk_rate());
+    Ok(())
 }
 
 fn is_unknown(asked: &Result<Arc<Room>, Refusal>) -> bool {
@@ -153,6 +182,7 @@ fn post_to(
     tag: Tag,
     room: Result<Arc<Room>, Refusal>,
     draft: Draft,
+    hearing: Hearing,
 ) -> Asking {
     let chat = &session.chat;
     let Draft { what, nonce, .. } = draft;
@@ -193,21 +223,53 @@ fn post_to(
             None => done(session, tag, Err(refusal)),
         };
     }
+    if hearing == Hearing::Due && matches!(rule, Rule::Say | Rule::Edit) && host::asked(session).is_some() {
+        return Asking::Later(Box::pin(queue_when_heard(Arc::clone(session), person, tag, checked)));
+    }
     match chat.store.queue().try_reserve(bytes) {
         Some(place) => {
             queue(session, &person, tag, checked, place);
             Asking::Done(Next::Ask)
         }
-        None => {
-            let session = Arc::clone(session);
-            Asking::Later(Box::pin(async move {
-                match session.chat.store.queue().reserve(bytes).await {
-                    Ok(place) => queue(&session, &person, tag, checked, place),
-                    Err(error) => session.answer(tag, Err(unavailable(&error))),
-                }
-                Next::Ask
-            }))
+        None => Asking::Later(Box::pin(queue_when_possible(Arc::clone(session), person, tag, checked, bytes))),
+    }
+}
+
+/// Puts something into the queue when there is a place.
+async fn queue_when_possible(
+    session: Arc<Session>,
+    person: Arc<Person>,
+    tag: Tag,
+    checked: Checked,
+    bytes: usize,
+) -> Next {
+    match session.chat.store.queue().reserve(bytes).await {
+        Ok(place) => queue(&session, &person, tag, checked, place),
+        Err(error) => session.answer(tag, Err(unavailable(&error))),
+    }
+    Next::Ask
+}
+
+/// Puts something into the queue if the program that the chat lives in lets it be said, or as it wants it to be said.
+async fn queue_when_heard(session: Arc<Session>, person: Arc<Person>, tag: Tag, checked: Checked) -> Next {
+    let Checked { room, rule, body, nonce } = checked;
+    let name = room.name_for(person.user.id);
+    match host::hear(&session.chat, &person, &name, body).await {
+        Ok(body) => {
+            let bytes = match &body {
+                Body::Message(Message { text, .. }) | Body::Edit { text: Some(text), .. } => text.as_str().len(),
+                _ => 0,
+            };
+            queue_when_possible(session, person, tag, Checked { room, rule, body, nonce }, bytes).await
         }
+        Err(refusal) => match nonce {
+            // What was stored once was said, whatever the program thinks of it now.
+            Some(nonce) => repeat(session, person, tag, room, nonce, refusal).await,
+            None => {
+                session.answer(tag, Err(refusal));
+                Next::Ask
+            }
+        },
     }
 }
 
@@ -316,7 +378,7 @@ async fn is_message(session: &Session, person: &Person, room: &Room, target: Seq
     Ok(entries.first().is_some_and(|entry| entry.seq == target && said(&entry.body)))
 }
 
-/// Answers a repeat from the store where flood control would refuse a new posting.
+/// Answers a repeat from the store where a new posting would be refused.
 async fn repeat(
     session: Arc<Session>,
     person: Arc<Person>,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 use snakk::config::ListenerSection;
 use snakk::model::ServerRole;
+use snakk::server::Builder;
 pub(crate) use snakk::testing::unlimited as free;
 use snakk::{Config, Server};
 use tempfile::TempDir;
@@ -21,7 +22,7 @@ use super::within;
 
 /// A server to be: `server().with(|config| ..).await`. Every limit that is not under test is off.
 pub(crate) fn server() -> Setup {
-    Setup { config: free(), dir: None, people: Vec::new() }
+    Setup { config: free(), dir: None, people: Vec::new(), around: None }
 }
 
 /// What a server is to be. It starts when it is awaited.
@@ -29,6 +30,8 @@ pub(crate) struct Setup {
     config: Config,
     dir: Option<Arc<TempDir>>,
     people: Vec<(String, ServerRole)>,
+    /// What else its builder is told.
+    around: Option<Box<dyn FnOnce(Builder) -> Builder + Send>>,
 }
 
 impl Setup {
@@ -36,6 +39,11 @@ impl Setup {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Config)) -> Setup {
         change(&mut self.config);
         self
+    }
+
+    /// Is part of a program that has more to say to its builder. (A later start is not.)
+    pub(crate) fn around(self, build: impl FnOnce(Builder) -> Builder + Send + 'static) -> Setup {
+        Setup { around: Some(Box::new(build)), ..self }
     }
 
     /// Has these accounts from the start, with [`PASSWORD`].
@@ -71,6 +79,10 @@ impl IntoFuture for Setup {
                 people::seed(&dir.path().join(&self.config.storage.file), &people).await;
             }
             let builder = Server::builder(self.config.clone()).data_dir(dir.path());
+            let builder = match self.around {
+                Some(build) => build(builder),
+                None => builder,
+            };
             let started = within("the start of a server", builder.start()).await;
             let server = started.unwrap_or_else(|error| panic!("the server does not start: {error}"));
             TestServer { addresses: server.local_addrs(), server, config: self.config, dir }
@@ -150,7 +162,7 @@ impl TestServer {
     pub(crate) async fn stop(self) -> Setup {
         let stopped = within("the stop of a server", self.server.shutdown()).await;
         stopped.unwrap_or_else(|error| panic!("the server does not stop as it should: {error}"));
-        Setup { config: self.config, dir: Some(self.dir), people: Vec::new() }
+        Setup { config: self.config, dir: Some(self.dir), people: Vec::new(), around: None }
     }
 
     /// Stops it in good order and starts it again, at another port.

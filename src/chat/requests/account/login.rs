@@ -6,28 +6,39 @@ use std::time::Instant;
 use crate::chat::Chat;
 use crate::chat::guest_token::{GuestToken, guest_token};
 use crate::chat::online::{GUEST_RETURN, Person, Return};
+use crate::chat::requests::account::identity::by_host;
 use crate::chat::requests::account::{Attempt, claim};
 use crate::chat::requests::history::MOST_BYTES;
-use crate::chat::requests::{Fitting, rooms, seen};
+use crate::chat::requests::{Fitting, host, rooms, seen};
 use crate::chat::room::Room;
 use crate::chat::secret;
 use crate::chat::session::{Origin, Session, UsedToken, unavailable};
 use crate::model::{Anchor, Level, RoomName, RoomRole, Seq, ServerRole, User, Username};
 use crate::protocol::response::{Entered, LoggedIn, Membership};
-use crate::protocol::{Answer, Code, Credential, Refusal, Response, Secret};
+use crate::protocol::{Answer, Code, Credential, Kind, Refusal, Response, Secret};
 use crate::store::{Account, Change, Hash, Most, StoredToken, Unread};
 
 /// How an account proved who it is.
-enum Proof {
+pub(super) enum Proof {
     /// With the password of that hash.
     Password(Box<str>),
     /// With a token.
     Token(Hash, StoredToken),
+    /// The program that the chat lives in says so.
+    Host,
 }
 
 /// Logs in: to an account, or as a guest.
 pub(in crate::chat::requests) async fn login(session: &Arc<Session>, username: &str, credential: Credential) -> Answer {
     let name = newcomer(session, username)?;
+    let (password, token) = match &credential {
+        Credential::Password(password) => (Some(password), None),
+        Credential::Token(token) => (None, Some(token)),
+        Credential::None => (None, None),
+    };
+    if let Some(logged_in) = by_host(session, &name, password, token).await? {
+        return Ok(Response::LoggedIn(Box::new(logged_in)));
+    }
     match credential {
         Credential::Password(password) => with_password(session, &name, &password).await,
         Credential::Token(token) if token.0.starts_with(secret::TOKEN) => with_token(session, &name, &token).await,
@@ -48,14 +59,16 @@ pub(in crate::chat::requests) async fn enter(
 ) -> Answer {
     let chat = &session.chat;
     let name = newcomer(session, username)?;
-    match password {
-        Some(password) => with_password(session, &name, &password).await?,
-        None => as_guest(session, name).await?,
+    match (by_host(session, &name, password.as_ref(), None).await?, password) {
+        (Some(logged_in), _) => logged_in,
+        (None, Some(password)) => with_password(session, &name, &password).await?,
+        (None, None) => as_guest(session, name).await?,
     };
     let person = session.person().ok_or(Code::Internal)?;
     let entered = async {
         let room = seen(chat, &person, room)?;
         room.ledger().state.may_enter(person.asks(chat.clock.now()))?;
+        host::authorize_room(session, &person, Kind::Join, &room.name_for(person.user.id)).await?;
         rooms::become_member(session, &person, &room).await?;
         let head = room.head();
         let first = room.ledger().state.may_read(person.asks(chat.clock.now()))?;
@@ -147,7 +160,9 @@ pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<()
         // The name was a guest's, whose conversations are over.
         chat.upkeep.notify_one();
     }
-    session.set_person(person)
+    session.set_person(person)?;
+    chat.online.arrive(person, &chat.feed);
+    Ok(())
 }
 
 async fn as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Refusal> {
@@ -203,12 +218,13 @@ async fn proved(chat: &Chat, account: &Account, proof: &Proof) -> Result<Option<
             let now = chat.store.token(*hash).await.map_err(|error| unavailable(&error))?;
             now.map(|(_, now)| now).filter(|now| now.id == account.id)
         }
+        Proof::Host => chat.store.user(account.id).await.map_err(|error| unavailable(&error))?,
     };
     Ok(now.filter(|now| !now.deleted))
 }
 
 /// An account has proved who it is.
-async fn as_account(session: &Arc<Session>, account: Account, proof: Proof) -> Result<LoggedIn, Refusal> {
+pub(super) async fn as_account(session: &Arc<Session>, account: Account, proof: Proof) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
     if account.role != ServerRole::Admin {
         chat.standing.admits_name(&account.name.skeleton(), chat.clock.now())?;

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod hello;
+mod identity;
 mod leave;
 mod login;
 mod newcomer;

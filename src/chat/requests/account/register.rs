@@ -8,6 +8,7 @@ use crate::chat::limits::Registration;
 use crate::chat::password::Passwords;
 use crate::chat::requests::account::login::{come_in, logged_in, newcomer};
 use crate::chat::requests::account::{Attempt, claim};
+use crate::chat::requests::host;
 use crate::chat::secret;
 use crate::chat::session::{Session, unavailable};
 use crate::model::{Level, ServerRole, User, Username};
@@ -24,6 +25,7 @@ pub(in crate::chat::requests) async fn register(
     let chat = &session.chat;
     let name = newcomer(session, username)?;
     let invitation = may_register(session, &name, invite).await?;
+    host::authorize_newcomer(session, &name).await?;
     let skeleton = name.skeleton();
     chat.standing.admits_name(&skeleton, chat.clock.now())?;
     let claim = claim(chat, &name).await?;
