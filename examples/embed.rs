@@ -5,9 +5,9 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use snakk::client::{Event, Message};
+use snakk::client::{Event, Events, Message};
 use snakk::model::text::safe;
-use snakk::{Client, Config, Server};
+use snakk::{Config, Server};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -16,12 +16,13 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     println!("chat at {}, data in {}; Enter stops it", server.listening().join(", "), server.data_dir().display());
     // The program itself is a user like the others, without a socket.
     let house = server.connect("house").await?;
+    let events = house.events(); // before joining, so that nothing is missed
     house.join("lobby").await?;
     house.send("lobby", "the house is open").await?;
     tokio::select! {
         () = enter() => {}
         () = server.failed() => eprintln!("the chat has failed; its log says why"),
-        () = watch(&house, |message| println!("{}: {}", message.from, safe(&message.text))) => {}
+        () = watch(events, |message| println!("{}: {}", message.from, safe(&message.text, false))) => {}
     }
     // What was received is answered, everybody is told, and the store is closed.
     let stopped = server.shutdown().await?;
@@ -38,8 +39,7 @@ async fn start(address: &str, data_dir: PathBuf) -> Result<Server, Box<dyn Error
 }
 
 /// Hands on what is said, until there is no chat any more.
-async fn watch(house: &Client, mut said: impl FnMut(&Message)) {
-    let mut events = house.events();
+async fn watch(mut events: Events, mut said: impl FnMut(&Message)) {
     while let Some(event) = events.next().await {
         if let Event::Message(message) = event {
             said(&message);
@@ -56,6 +56,8 @@ async fn enter() {
 
 #[cfg(test)]
 mod tests {
+    use snakk::Client;
+
     use super::*;
 
     #[tokio::test]
@@ -63,22 +65,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let server = start("127.0.0.1:0", folder.path().join("chat")).await.unwrap();
         let house = server.connect("house").await.unwrap();
+        let events = house.events();
         house.join("lobby").await.unwrap();
-        let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
-        let watching = tokio::spawn(async move {
-            watch(&house, |message| drop(sender.send((message.from.clone(), message.text.clone())))).await;
-        });
         let ann = Client::builder(server.local_addrs()[0].to_string()).username("ann").connect().await.unwrap();
         ann.join("lobby").await.unwrap();
-        // The house may begin to listen a moment later; what comes then it hears.
-        let first = tokio::spawn(async move {
-            loop {
-                ann.send("lobby", "hello").await.unwrap();
-            }
-        });
-        assert_eq!(heard.recv().await, Some(("ann".to_owned(), "hello".to_owned())));
-        first.abort();
+        ann.send("lobby", "hello").await.unwrap();
         server.shutdown().await.unwrap();
-        watching.await.unwrap();
+        // What was stored is told before the end.
+        let mut heard = Vec::new();
+        watch(events, |message| heard.push((message.from.clone(), message.text.clone()))).await;
+        assert_eq!(heard, [("ann".to_owned(), "hello".to_owned())]);
     }
 }

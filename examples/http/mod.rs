@@ -11,44 +11,44 @@ use tokio::time::timeout;
 /// The head of a request has at most so many bytes.
 const MOST_HEAD: usize = 8 * 1024;
 /// How long a request, and its answer, may take.
-pub const TIME: Duration = Duration::from_secs(10);
+pub(crate) const TIME: Duration = Duration::from_secs(10);
 
 /// A request, up to its body.
 #[derive(Debug)]
-pub struct Head {
-    pub method: String,
-    pub path: String,
+pub(crate) struct Head {
+    pub(crate) method: String,
+    pub(crate) path: String,
     headers: Vec<(String, String)>,
     /// What came behind the head already.
-    pub rest: Vec<u8>,
+    pub(crate) rest: Vec<u8>,
 }
 
 impl Head {
     /// The value of a header that came once.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// What is said to whoever asked.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub kind: &'static str,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) kind: &'static str,
+    pub(crate) body: String,
     /// Further headers, each with its line's end.
-    pub headers: String,
+    pub(crate) headers: String,
 }
 
 impl Answer {
     /// A sentence.
-    pub fn plain(status: u16, text: impl Into<String>) -> Answer {
+    pub(crate) fn plain(status: u16, text: impl Into<String>) -> Answer {
         let body = text.into() + "\n";
         Answer { status, kind: "text/plain; charset=utf-8", body, headers: String::new() }
     }
 
     /// Sends it, and closes the connection.
-    pub async fn send(self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+    pub(crate) async fn send(self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
         let Answer { status, kind, body, headers } = self;
         let mut text = format!("HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\n", word(status));
         // Writing to a string does not fail.
@@ -93,7 +93,7 @@ fn word(status: u16) -> &'static str {
 ///
 /// # Errors
 /// What to answer; nothing where there is nobody to answer to.
-pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, Option<Answer>> {
+pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, Option<Answer>> {
     let mut bytes = Vec::with_capacity(1024);
     let read = async {
         loop {
