@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arg = |or: &str| args.next().unwrap_or_else(|| or.to_owned());
     let (address, name, room) = (arg("127.0.0.1:9998"), arg("parrot"), arg("lobby"));
     // An account's bot logs in by a token, which can be revoked without changing the password.
-    let mut builder = Client::builder(address).username(name).client_name("parrot/1").reconnect(true);
+    let mut builder = Client::builder(address).username(name).client_name("parrot/1");
     if let Ok(token) = std::env::var("SNAKK_TOKEN") {
         builder = builder.token(token);
     }

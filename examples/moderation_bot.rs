@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let mut arg = |or: &str| args.next().unwrap_or_else(|| or.to_owned());
     let (address, name, room) = (arg("127.0.0.1:9998"), arg("warden"), arg("lobby"));
-    let mut builder = Client::builder(address).username(name).client_name("warden/1").reconnect(true);
+    let mut builder = Client::builder(address).username(name).client_name("warden/1");
     if let Ok(token) = std::env::var("SNAKK_TOKEN") {
         builder = builder.token(token);
     }

@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (here, chat, name) = (arg("127.0.0.1:8080"), arg("127.0.0.1:9998"), arg("hook"));
     let token = std::env::var("WEBHOOK_TOKEN").ok().filter(|token| !token.is_empty());
     let token = token.ok_or("WEBHOOK_TOKEN is not set: whoever knows what it says may post")?;
-    let mut builder = Client::builder(chat).username(name).reconnect(true).timeout(Duration::from_secs(8));
+    let mut builder = Client::builder(chat).username(name).timeout(Duration::from_secs(8));
     if let Ok(token) = std::env::var("SNAKK_TOKEN") {
         builder = builder.token(token);
     }

@@ -71,7 +71,7 @@ impl Builder {
             username: None,
             password: None,
             token: None,
-            reconnect: false,
+            reconnect: true,
             show_blocked: false,
             timeout: Duration::from_secs(30),
             backoff: Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: 0 },
@@ -102,8 +102,8 @@ impl Builder {
         self
     }
 
-    /// Whether a lost connection is made again, with everything that was followed and posted. Not unless asked, and
-    /// never over a stream that was handed in. The first connection is tried once.
+    /// Whether a lost connection is made again, with everything that was followed and posted. It is unless told otherwise,
+    /// and never over a stream that was handed in. The first connection is tried once.
     #[must_use]
     pub fn reconnect(mut self, reconnect: bool) -> Builder {
         self.reconnect = reconnect;

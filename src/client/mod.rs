@@ -1,15 +1,23 @@
 //! The typed asynchronous client: for bots, for tests, for `snakk`, and for whoever carries a server in the same process.
 //!
 //! A [`Client`] is a handle that is cheap to clone; [`Events`] receives what happens. Behind them one task owns the
-//! connection, so that each method may be cancelled at any time. With [`Builder::reconnect`] a lost connection is made
-//! again: the session logs in as the same user, follows its rooms from the entry that it saw last, and repeats what was
-//! being posted under the same nonce. Nothing is missing and nothing comes twice.
+//! connection, so that each method may be cancelled at any time. A lost connection is made again, unless
+//! [`Builder::reconnect`] says otherwise: the session logs in as the same user, follows its rooms from the entry that it saw
+//! last, and repeats what was being posted under the same nonce. Nothing is missing and nothing comes twice.
+//!
+//! - **Order**: entries of a room come as they stand in its log, each once ([`Event::entry`]); everything else is a hint.
+//! - **Back-pressure**: whoever holds an [`Events`] reads it ([`Client::events`]). The server keeps what was not read.
+//! - **Cancel safety**: every future may be dropped; what it asked for may or may not be done.
+//! - **What this version does not know** is kept: [`Event::Other`], [`ClientError::RefusedOtherwise`], [`Word::Other`], and each
+//!   entry's line as it came ([`Event::json`]).
+//!
+//! `docs/embedding.md` has a chapter on it; with the feature `server`, `snakk::testing` a server for your tests.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), snakk::client::ClientError> {
 //! use snakk::client::{Client, Event};
 //!
-//! let me = Client::builder("127.0.0.1:9998").username("bob").reconnect(true).connect().await?;
+//! let me = Client::builder("127.0.0.1:9998").username("bob").connect().await?;
 //! let mut events = me.events();
 //! me.join("lobby").await?;
 //! let sent = me.send("lobby", "hello").await?;

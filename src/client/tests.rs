@@ -107,6 +107,7 @@ async fn play<S: Future<Output = ()> + Send + 'static>(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let builder = Client::builder(listener.local_addr().unwrap().to_string())
         .username("bob")
+        .reconnect(false)
         .timeout(PATIENCE)
         .retry_delays(Duration::from_millis(5), Duration::from_millis(20));
     let script = tokio::spawn(script(listener));

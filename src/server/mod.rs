@@ -1,4 +1,11 @@
 //! Puts it together: a chat server inside your program.
+//!
+//! [`Builder`] says what it is to be, [`Server`] is one that runs. [`Hooks`] are what your program has to say about who comes
+//! in and what is said, [`ServerEvents`] tell it what happens, [`Stats`] and [`Health`] how the server is. [`Database`] and
+//! [`Offline`] are for data directories on which no server runs.
+//!
+//! Nothing here is global, installs a logger or a signal handler, or ends the process; it needs a tokio runtime of any kind.
+//! The guide is `docs/embedding.md`; [`testing`](crate::testing) is for your tests.
 
 mod accept;
 mod bridge;

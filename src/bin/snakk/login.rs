@@ -123,7 +123,8 @@ pub(crate) async fn register(connection: &Connection, invite: Option<&str>) -> R
         }
         None => return Err(Failure::new(Failure::USAGE, "a password is needed: --password-file FILE")),
     };
-    let client = door.open(|| Client::builder(&connection.server).timeout(connection.timeout)).await??;
+    let client =
+        door.open(|| Client::builder(&connection.server).timeout(connection.timeout).reconnect(false)).await??;
     let account = client.register(&name, &password, invite).await.map_err(|error| match error {
         // Here the answer is no to what was asked, not to letting somebody in.
         ClientError::LoginRefused { .. } => Failure::new(Failure::REFUSED, plain(&error.to_string())),
