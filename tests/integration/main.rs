@@ -20,6 +20,7 @@ mod edges;
 mod embed;
 mod erasure;
 mod export;
+mod external;
 mod fixtures;
 mod framing;
 mod hints;
