@@ -92,8 +92,10 @@ impl Lookout {
     /// How the server is doing, found out by asking its parts.
     async fn status(self) -> Option<ServerStatus> {
         let inside = self.inside.upgrade()?;
+        // Before the probe, whose own connection is none that anybody wants to see counted.
+        let stats = inside.stats();
         let problem = Health(Arc::clone(&inside)).probe(PROBE).await.err();
-        let (chat, stats) = (&inside.door.chat, inside.stats());
+        let chat = &inside.door.chat;
         let of = |counts: &[(&'static str, u64)], what: &str| {
             counts.iter().find(|(name, _)| *name == what).map_or(0, |(_, count)| *count)
         };
