@@ -1,5 +1,5 @@
 //! What somebody else's program gets of this crate: the files that it is built from, and no more crates than promised.
-//! That such a program builds and runs takes minutes to find out; `.ci/external` does.
+//! And such a program, which is built and run. (`.ci/external` does that with every set of features, from the packed crate.)
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -97,4 +97,42 @@ fn each_example_is_tested_and_stands_in_the_guide() {
         let page = if source.starts_with("examples/load") { continue } else { format!("../{source}") };
         assert!(guide.contains(&page), "{source} does not stand in docs/embedding.md");
     }
+}
+
+/// What the other program needs to be built.
+const MANIFEST: &str = r#"
+[package]
+name = "outside"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+snakk = { path = "ROOT", default-features = false, features = ["server"] }
+tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+
+[workspace]
+"#;
+
+#[test]
+fn a_program_of_somebody_else_builds_and_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = folder.path().join("outside");
+    fs::create_dir_all(outside.join("src")).unwrap();
+    fs::write(outside.join("Cargo.toml"), MANIFEST.replace("ROOT", &root().display().to_string())).unwrap();
+    fs::write(outside.join("src/main.rs"), include_str!("external/outside.rs")).unwrap();
+    // The same versions, which are here already.
+    fs::copy(root().join("Cargo.lock"), outside.join("Cargo.lock")).unwrap();
+    // Kept for the next time, and with patience: the other tests have the processors first.
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("outside");
+    let built = Command::new("nice")
+        .args(["-n", "19", env!("CARGO"), "build", "--offline", "--quiet"])
+        .current_dir(&outside)
+        .env("CARGO_TARGET_DIR", &target)
+        .output()
+        .expect("cargo");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let run = Command::new(target.join("debug/outside")).arg(folder.path().join("chat")).output().expect("the program");
+    let said = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{said:?}");
+    assert_eq!(said.0, "done, 1 connection\n");
 }
