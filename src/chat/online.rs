@@ -22,6 +22,8 @@ pub(crate) const GUEST_RETURN: Duration = Duration::from_secs(600);
 
 /// What whoever runs the server is called, where it is remembered what was done: a name that is reserved for nobody.
 pub(crate) const OPERATOR: &str = "snakkd";
+/// Its number, which no account and no guest has.
+const NOBODY: UserId = UserId(0);
 
 /// How many guests who are gone are remembered, so that a crowd that comes and goes cannot fill the memory.
 const MOST_DEPARTED: usize = 10_000;
@@ -86,8 +88,13 @@ impl Person {
     /// Whoever runs the server: an admin who is in no table, so that nobody can look it up, mention it or put it out.
     pub(crate) fn operator() -> Person {
         let name = Username::trusted(OPERATOR, OPERATOR);
-        let user = User { id: UserId(0), name, role: ServerRole::Admin };
+        let user = User { id: NOBODY, name, role: ServerRole::Admin };
         Person::new(user, OPERATOR.into(), Arc::default())
+    }
+
+    /// Whether this is whoever runs the server.
+    pub(crate) fn is_operator(&self) -> bool {
+        self.user.id == NOBODY
     }
 
     /// The role on the server, as it is now.

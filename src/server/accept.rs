@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use tokio::io::DuplexStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use crate::net::limiter::{Admission, Limiter, Rejected};
 use crate::net::listener::{Listener, Peer};
 use crate::net::stream::Stream;
 use crate::net::{Acceptor, connection};
-use crate::protocol::{Code, Dialects, Refusal};
+use crate::protocol::{Choice, Code, CourseOptions, Dialects, Refusal};
 use crate::server::bridge::{Asker, Ignorant, Link, Manners, Teller, Turned};
 use crate::server::certificates::Security;
 use crate::server::connections::{Connections, NoPlace, Place};
@@ -25,6 +26,9 @@ const MOST_TURNED_AWAY: usize = 64;
 
 /// How long the handshake with somebody who may not come in may take.
 const TURNED_HANDSHAKE: Duration = Duration::from_secs(2);
+
+/// How much an in-process connection holds in each direction.
+const PIPE_BYTES: usize = 16 * 1024;
 
 /// Where connections come in, and what is spoken there.
 pub(super) struct Entrance {
@@ -103,15 +107,7 @@ impl Door {
                 () = stop.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
-            let origin = match peer {
-                Peer::Ip(address) => Origin::Address(address),
-                Peer::Local => Origin::Local,
-            };
-            let admission = self.limiter.admit(peer, Instant::now());
-            let admission = admission.inspect_err(|why| self.counters.reject(*why)).map_err(Refusal::from);
-            let welcome = admission
-                .and_then(|admission| self.welcome(origin, Arc::clone(&dialects), Some(Ticket::Counted(admission))));
-            match (welcome, self.chat.host()) {
+            match (self.admit(peer, Arc::clone(&dialects)), self.chat.host()) {
                 (Ok(guest), None) => self.let_in(stream, peer, acceptor.clone(), guest),
                 (Ok(guest), Some(host)) => {
                     let (door, acceptor, dialects) = (Arc::clone(&self), acceptor.clone(), Arc::clone(&dialects));
@@ -123,7 +119,7 @@ impl Door {
     }
 
     /// Serves a connection that may come in, behind its handshake if there is one.
-    fn let_in(self: &Arc<Door>, stream: Stream, peer: Peer, acceptor: Option<Acceptor>, guest: Guest) {
+    pub(super) fn let_in(self: &Arc<Door>, stream: Stream, peer: Peer, acceptor: Option<Acceptor>, guest: Guest) {
         one_more(&self.counters.accepted);
         match acceptor {
             None => self.serve(stream, guest),
@@ -162,6 +158,31 @@ impl Door {
                 self.turn_away(stream, acceptor, &dialects, &refusal);
             }
         }
+    }
+
+    /// Finds a place for a connection from outside, by the limits for where it comes from.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn admit(&self, peer: Peer, dialects: Arc<Dialects>) -> Result<Guest, Refusal> {
+        let origin = match peer {
+            Peer::Ip(address) => Origin::Address(address),
+            Peer::Local => Origin::Local,
+        };
+        let admission = self.limiter.admit(peer, Instant::now());
+        let admission = admission.inspect_err(|why| self.counters.reject(*why))?;
+        self.welcome(origin, dialects, Some(Ticket::Counted(admission)))
+    }
+
+    /// A connection in memory, in the native dialect. Where there is no place for it, it says so, as any other does.
+    pub(super) fn pipe(&self, origin: Origin) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let dialects = native();
+        match self.welcome(origin, Arc::clone(&dialects), None) {
+            Ok(guest) => self.serve(ours.into(), guest),
+            Err(refusal) => self.turn_away(ours.into(), None, &dialects, &refusal),
+        }
+        theirs
     }
 
     /// Finds a place for a connection.
@@ -205,6 +226,11 @@ impl Door {
             })),
         }
     }
+}
+
+/// What is spoken where there are only clients of this protocol.
+pub(super) fn native() -> Arc<Dialects> {
+    Arc::new(Dialects::new(Choice::Native, CourseOptions::default()))
 }
 
 impl From<NoPlace> for Refusal {

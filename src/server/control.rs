@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::chat::Origin;
 use crate::net::Address;
 use crate::net::listener::{BindError, Listener};
-use crate::protocol::{Choice, Code, CourseOptions, Dialects, Refusal};
-use crate::server::accept::{Door, Ticket};
+use crate::protocol::{Code, Refusal};
+use crate::server::accept::{Door, Ticket, native};
 
 /// How many may be connected at once. More is no operator, but a mistake in a script.
 const MOST_CONNECTIONS: usize = 64;
@@ -58,7 +58,7 @@ impl Control {
     pub(super) async fn accept(self, door: Arc<Door>, stop: CancellationToken) {
         let Control { mut listener, owner } = self;
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let dialects = dialects();
+        let dialects = native();
         loop {
             let (stream, _) = tokio::select! {
                 biased;
@@ -83,9 +83,4 @@ impl Control {
             }
         }
     }
-}
-
-/// What is spoken there.
-pub(super) fn dialects() -> Arc<Dialects> {
-    Arc::new(Dialects::new(Choice::Native, CourseOptions::default()))
 }

@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chat::Origin;
 use crate::client::Client;
-use crate::protocol::{Choice, CourseOptions, Dialects};
 use crate::server::accept::Door;
 use crate::store::{Store, StoreError};
 
@@ -29,8 +28,6 @@ use crate::store::{Store, StoreError};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long whoever waits for no disk may take to get on.
 const BUSY: Duration = Duration::from_secs(5);
-/// How much an in-process connection holds in each direction.
-const PIPE_BYTES: usize = 16 * 1024;
 
 /// Why a server is not ready.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -190,13 +187,12 @@ impl Inside {
 
     /// Says hello to the server, as any connection does.
     async fn say_hello(&self) -> Result<(), StoreError> {
-        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        let dialects = Arc::new(Dialects::new(Choice::Native, CourseOptions::default()));
-        match self.door.welcome(Origin::Host, dialects, None) {
-            Ok(guest) => self.door.serve(ours.into(), guest),
-            Err(_) => return Err(StoreError::Closed),
-        }
-        Client::over(theirs).timeout(PATIENCE).connect().await.map(drop).map_err(StoreError::unavailable)
+        Client::over(self.door.pipe(Origin::Host))
+            .timeout(PATIENCE)
+            .connect()
+            .await
+            .map(drop)
+            .map_err(StoreError::unavailable)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::net::listener::{Listener, LocalAddress};
 use crate::protocol::{Choice, Dialects};
 use crate::server::accept::{Door, Entrance};
 use crate::server::certificates::{self, Security};
-use crate::server::control::{self, Control};
+use crate::server::control::Control;
 use crate::server::health::{Health, Inside, NotReady};
 use crate::server::orders::{self, Lookout, Orders};
 use crate::server::sockets::Streams;
@@ -27,8 +27,6 @@ use crate::store::{Store, StoreError};
 
 /// When clients may try again after the server has stopped.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// How much an in-process connection holds in each direction.
-const PIPE_BYTES: usize = 16 * 1024;
 /// How long a connection that was cut takes to end.
 const CUT: Duration = Duration::from_secs(1);
 
@@ -95,59 +93,45 @@ impl Server {
     }
 
     pub(super) fn run(parts: ServerParts) -> Server {
-        let ServerParts {
-            door,
-            publisher,
-            store,
-            entrances,
-            control,
-            metrics,
-            data_dir,
-            hurry,
-            cut,
-            started,
-            config,
-            own_listeners,
-        } = parts;
-        let (door, stop, failed) = (Arc::new(door), CancellationToken::new(), CancellationToken::new());
+        let (door, stop, failed) = (Arc::new(parts.door), CancellationToken::new(), CancellationToken::new());
         // Cancelled when the task ends, be it by a panic: without a publisher nobody hears anything any more.
         let guard = failed.clone().drop_guard();
         let publishing = tokio::spawn(async move {
-            publisher.run().await;
+            parts.publisher.run().await;
             drop(guard);
         });
         let telling = door.chat.host().map(|host| tokio::spawn(host.listen(door.chat.events())));
         let mut entries = Vec::new();
-        for entrance in entrances {
+        for entrance in parts.entrances {
             let address = entrance.listener.local_address().clone();
             entries.push(Entry { address, security: entrance.security.clone() });
             door.tasks.spawn(Arc::clone(&door).accept(entrance, stop.clone()));
         }
-        if let Some(control) = control {
+        if let Some(control) = parts.control {
             door.tasks.spawn(control.accept(Arc::clone(&door), stop.clone()));
         }
-        let inside = Inside::new(Arc::clone(&door), Arc::clone(&store), stop.clone(), failed.clone());
+        let inside = Inside::new(Arc::clone(&door), Arc::clone(&parts.store), stop.clone(), failed.clone());
         let (inside, end) = (Arc::new(inside), CancellationToken::new());
-        let metrics = metrics.map(|listener| {
+        let metrics = parts.metrics.map(|listener| {
             let address = listener.local_address().clone();
             tokio::spawn(http::serve(listener, Arc::clone(&inside), end.clone()));
             address
         });
-        let orders = orders::take(&door, Lookout { inside: Arc::downgrade(&inside), started });
+        let orders = orders::take(&door, Lookout { inside: Arc::downgrade(&inside), started: parts.started });
         Server {
             door,
-            store,
+            store: parts.store,
             inside,
             metrics,
             end,
             entries,
-            data_dir,
-            config: Mutex::new(config),
-            own_listeners,
+            data_dir: parts.data_dir,
+            config: Mutex::new(parts.config),
+            own_listeners: parts.own_listeners,
             orders,
             stop,
-            hurry,
-            cut,
+            hurry: parts.hurry,
+            cut: parts.cut,
             failed,
             publishing: Some(publishing),
             telling,
@@ -291,13 +275,7 @@ impl Server {
     }
 
     async fn client(&self, origin: Origin, name: &str) -> Result<Client, ClientError> {
-        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        let dialects = control::dialects();
-        match self.door.welcome(origin, Arc::clone(&dialects), None) {
-            Ok(guest) => self.door.serve(ours.into(), guest),
-            Err(refusal) => self.door.turn_away(ours.into(), None, &dialects, &refusal),
-        }
-        Client::over(theirs).username(name).connect().await
+        Client::over(self.door.pipe(origin)).username(name).connect().await
     }
 
     /// The settings that hold.

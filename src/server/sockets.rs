@@ -5,17 +5,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::chat::Origin;
 use crate::net::Stream;
 use crate::net::listener::{Listener, Peer};
-use crate::protocol::{Dialects, Refusal};
-use crate::server::accept::{Door, Ticket};
-use crate::server::counters::one_more;
+use crate::protocol::Dialects;
+use crate::server::accept::Door;
 
 /// A listening socket that somebody else has bound: the program that the server lives in, or systemd.
 #[derive(Debug)]
@@ -125,19 +122,8 @@ impl Streams {
 
     fn accept(&self, stream: Stream, peer: Peer) {
         let Some(door) = self.door.upgrade() else { return };
-        let origin = match peer {
-            Peer::Ip(address) => Origin::Address(address),
-            Peer::Local => Origin::Local,
-        };
-        let admission = door.limiter.admit(peer, Instant::now());
-        let admission = admission.inspect_err(|why| door.counters.reject(*why)).map_err(Refusal::from);
-        let welcome = admission
-            .and_then(|admission| door.welcome(origin, Arc::clone(&self.dialects), Some(Ticket::Counted(admission))));
-        match welcome {
-            Ok(guest) => {
-                one_more(&door.counters.accepted);
-                door.serve(stream, guest);
-            }
+        match door.admit(peer, Arc::clone(&self.dialects)) {
+            Ok(guest) => door.let_in(stream, peer, None, guest),
             Err(refusal) => door.turn_away(stream, None, &self.dialects, &refusal),
         }
     }

@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use snakk::Config;
 
 use crate::args::Args;
 use crate::exit::{self, Failure};
@@ -23,13 +24,12 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Connects to the daemon that runs on the configured data directory; nothing where none does.
+    /// Connects to the daemon that runs with this configuration on this data directory; nothing where none does.
     ///
     /// # Errors
-    /// The configuration is wrong, or the daemon belongs to somebody else.
-    pub(crate) fn find(args: &Args) -> Result<Option<Control>, Failure> {
-        let config = paths::load(args)?.config;
-        let path = paths::data_dir(args, &config)?.join(&config.server.control_socket);
+    /// The daemon belongs to somebody else.
+    pub(crate) fn find(config: &Config, data_dir: &Path) -> Result<Option<Control>, Failure> {
+        let path = data_dir.join(&config.server.control_socket);
         match UnixStream::connect(&path) {
             Ok(stream) => {
                 let ready = stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
@@ -59,17 +59,14 @@ impl Control {
     /// The same, where a daemon has to run.
     ///
     /// # Errors
-    /// None does.
+    /// None does; or the configuration is wrong.
     pub(crate) fn open(args: &Args) -> Result<Control, Failure> {
-        let data_dir = || paths::data_dir(args, &paths::load(args)?.config);
-        Control::find(args)?.map_or_else(
-            || {
-                let what =
-                    format!("no snakkd runs on {}; another one may run elsewhere: --data-dir", data_dir()?.display());
-                Err(Failure::new(exit::UNAVAILABLE, what))
-            },
-            Ok,
-        )
+        let config = paths::load(args)?.config;
+        let data_dir = paths::data_dir(args, &config)?;
+        Control::find(&config, &data_dir)?.ok_or_else(|| {
+            let what = format!("no snakkd runs on {}; another one may run elsewhere: --data-dir", data_dir.display());
+            Failure::new(exit::UNAVAILABLE, what)
+        })
     }
 
     /// Asks, and waits for the answer.
@@ -124,7 +121,7 @@ fn explained(error: &str, answer: &Value) -> String {
     }
 }
 
-fn failed(path: &std::path::Path, error: &io::Error) -> Failure {
+fn failed(path: &Path, error: &io::Error) -> Failure {
     let why = match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("no answer within {PATIENCE:?}"),
         _ => error.to_string(),

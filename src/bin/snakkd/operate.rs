@@ -74,20 +74,8 @@ pub(crate) fn run(args: &Args, operation: &Operation) -> Result<(), Failure> {
             Ok(())
         }
         Operation::Notice { text, json } => done(&mut control, &json!({"request": "notice", "text": text}), *json),
-        Operation::Level { level, json } => {
-            let mut ask = json!({"request": "level"});
-            level.iter().for_each(|level| ask["level"] = level.as_str().into());
-            let answer = control.ask(&ask)?;
-            verbs::say(&if *json { line(&answer) } else { format!("{}\n", word(&answer["level"])) });
-            Ok(())
-        }
-        Operation::LogLevel { level, json } => {
-            let mut ask = json!({"request": "log_level"});
-            level.iter().for_each(|level| ask["level"] = level.as_str().into());
-            let answer = control.ask(&ask)?;
-            verbs::say(&if *json { line(&answer) } else { format!("{}\n", word(&answer["level"])) });
-            Ok(())
-        }
+        Operation::Level { level, json } => level_of(&mut control, "level", level.as_deref(), *json),
+        Operation::LogLevel { level, json } => level_of(&mut control, "log_level", level.as_deref(), *json),
         Operation::Reload { json } => {
             let answer = control.ask(&json!({"request": "reload"}))?;
             verbs::say(&if *json { line(&answer) } else { shown_reload(&answer) });
@@ -103,6 +91,15 @@ fn done(control: &mut Control, request: &Value, json: bool) -> Result<(), Failur
     if json {
         verbs::say(&line(&answer));
     }
+    Ok(())
+}
+
+/// Says which level holds, of the server or of its log; sets it first, if one is given.
+fn level_of(control: &mut Control, request: &str, level: Option<&str>, json: bool) -> Result<(), Failure> {
+    let mut ask = json!({"request": request});
+    level.iter().for_each(|level| ask["level"] = (*level).into());
+    let answer = control.ask(&ask)?;
+    verbs::say(&if json { line(&answer) } else { format!("{}\n", word(&answer["level"])) });
     Ok(())
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args, verb: &UserVerb) -> Result<(), Failure> {
         UserVerb::Add { .. } | UserVerb::Passwd { .. } => Some(password()?),
         UserVerb::Role { .. } | UserVerb::List { .. } | UserVerb::Delete { .. } => None,
     };
-    if let Some(control) = Control::find(args)? {
+    if let Some(control) = Control::find(&found.config, &data_dir)? {
         return over(control, verb, password);
     }
     // An account may be the first thing that there is; the others are about what there is.

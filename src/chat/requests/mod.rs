@@ -32,6 +32,8 @@ struct Rule {
     login: bool,
     /// It acts as if everything that was asked before were done, so it waits for that.
     settled: bool,
+    /// The operator may ask it, who is nobody: nobody talks over the control socket, or has rooms there.
+    operator: bool,
     cost: Cost,
 }
 
@@ -52,33 +54,32 @@ enum Cost {
 /// Who may ask what, and what it costs.
 fn rule(kind: Kind) -> Rule {
     use Cost::{Other, Talk};
-    let (login, settled, cost) = match kind {
-        Kind::Hello | Kind::Help | Kind::Ping => (false, false, Other),
-        Kind::Login | Kind::Register | Kind::Enter => (false, true, Other),
-        Kind::Message | Kind::Edit | Kind::Delete | Kind::React | Kind::Topic => (true, false, Talk),
+    let (login, settled, operator, cost) = match kind {
+        Kind::Hello | Kind::Help | Kind::Ping => (false, false, true, Other),
+        // For clients that always log in.
+        Kind::Login => (false, true, true, Other),
+        Kind::Register | Kind::Enter => (false, true, false, Other),
+        Kind::Message | Kind::Edit | Kind::Delete | Kind::React | Kind::Topic => (true, false, false, Talk),
         // An unknown request tells nothing to who is not logged in.
-        Kind::Whoami | Kind::Typing | Kind::Unknown => (true, false, Other),
+        Kind::Whoami | Kind::Unknown => (true, false, true, Other),
+        Kind::Typing => (true, false, false, Other),
         Kind::Logout
         | Kind::Password
         | Kind::Token
         | Kind::Sessions
-        | Kind::DeleteAccount
         | Kind::Block
         | Kind::Unblock
-        | Kind::Rooms
         | Kind::Create
         | Kind::Join
         | Kind::Resume
         | Kind::Unfollow
         | Kind::Leave
-        | Kind::Names
         | Kind::Invite
         | Kind::Kick
         | Kind::Ban
         | Kind::Unban
         | Kind::Mute
         | Kind::Unmute
-        | Kind::Bans
         | Kind::Role
         | Kind::Room
         | Kind::DeleteRoom
@@ -86,7 +87,11 @@ fn rule(kind: Kind) -> Rule {
         | Kind::Search
         | Kind::Read
         | Kind::Status
-        | Kind::Report
+        | Kind::Report => (true, true, false, Other),
+        Kind::DeleteAccount
+        | Kind::Rooms
+        | Kind::Names
+        | Kind::Bans
         | Kind::Acts
         | Kind::Invitation
         | Kind::ServerRole
@@ -102,9 +107,9 @@ fn rule(kind: Kind) -> Rule {
         | Kind::AddAccount
         | Kind::SetPassword
         | Kind::Reload
-        | Kind::LogLevel => (true, true, Other),
+        | Kind::LogLevel => (true, true, true, Other),
     };
-    Rule { login, settled, cost }
+    Rule { login, settled, operator, cost }
 }
 
 /// Does what is asked. The answer comes out of the session in its order.
@@ -116,7 +121,7 @@ pub(super) fn handle(session: &Arc<Session>, ask: Ask) -> Asking {
     if rule.login && person.is_none() && !speaks_for_itself(session, &tag, &request) {
         return done(session, tag, Err(Code::NotLoggedIn.into()));
     }
-    if operator::is_operator(session) && !operator::may_ask(tag.kind) {
+    if operator::is_operator(session) && !rule.operator {
         return done(session, tag, Err(Code::Forbidden.into()));
     }
     let request = match request {

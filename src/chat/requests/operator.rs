@@ -10,41 +10,8 @@ use crate::chat::requests::{Fitting, MOST_LINES, admin, line, username};
 use crate::chat::session::{Origin, Session, unavailable};
 use crate::model::ServerRole;
 use crate::protocol::response::{AccountLine, LoggedIn, ServerSessionLine};
-use crate::protocol::{Answer, Code, Kind, Refusal, Request, Response, Secret};
+use crate::protocol::{Answer, Code, Refusal, Request, Response, Secret};
 use crate::store::{Account, Change};
-
-/// Whether the operator may ask that: nobody talks over the control socket, or has rooms there.
-pub(super) fn may_ask(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Hello
-            | Kind::Help
-            | Kind::Ping
-            | Kind::Login
-            | Kind::Whoami
-            | Kind::Rooms
-            | Kind::Names
-            | Kind::Bans
-            | Kind::Acts
-            | Kind::Invitation
-            | Kind::ServerRole
-            | Kind::DeleteAccount
-            | Kind::Suspend
-            | Kind::Unsuspend
-            | Kind::Suspensions
-            | Kind::Disconnect
-            | Kind::Level
-            | Kind::Notice
-            | Kind::ServerStatus
-            | Kind::ServerSessions
-            | Kind::Accounts
-            | Kind::AddAccount
-            | Kind::SetPassword
-            | Kind::Reload
-            | Kind::LogLevel
-            | Kind::Unknown
-    )
-}
 
 /// What the operator asks otherwise than admins do; gives the rest back.
 pub(super) async fn obey(session: &Session, person: &Person, request: Request) -> Result<Answer, Request> {
@@ -63,7 +30,6 @@ pub(super) async fn obey(session: &Session, person: &Person, request: Request) -
         }))),
         // It may do so to admins too: somebody has to be able to.
         Request::ServerRole { username, role } => done(chat.set_account_role(&username, role).await),
-        Request::SetPassword { username, password } => done(chat.set_account_password(&username, &password).await),
         Request::DeleteAccount { username: Some(username), .. } => done(chat.delete_account(&username).await),
         Request::DeleteAccount { .. } => Err(Code::Forbidden.into()),
         request => return Err(request),
@@ -156,10 +122,10 @@ async fn accounts(chat: &Chat, after: Option<&str>) -> Answer {
     Ok(Response::Accounts { accounts: page.into_iter().map(line).collect(), more })
 }
 
-/// Gives somebody else's account another password; another admin's role has to be taken first.
+/// Gives somebody else's account another password; another admin's role has to be taken first, unless by the operator.
 async fn set_password(chat: &Chat, person: &Person, whom: &str, password: &Secret) -> Answer {
     let account = admin::account(chat, &username(chat, whom)?).await?;
-    if account.role == ServerRole::Admin {
+    if account.role == ServerRole::Admin && !person.is_operator() {
         return Err(Code::Forbidden.into());
     }
     chat.set_account_password(whom, password).await?;
