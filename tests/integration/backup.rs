@@ -290,11 +290,7 @@ async fn who_reads_the_database_keeps_no_daemon_from_starting_or_stopping() {
     let reading = fs::File::open(setup.data_dir().join("snakk.db")).expect("a database");
     reading.lock_shared().expect("a lock");
     let mut daemon = setup.clone().config(&format!("{}[log]\nlevel = \"info\"\n", FREE)).spawn();
-    let begun = Instant::now();
-    while !daemon.stderr().contains("waiting") {
-        assert!(begun.elapsed() < PATIENCE, "{}", daemon.stderr());
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    daemon.logs("waiting").await;
     drop(reading);
     daemon.listens().await;
 }

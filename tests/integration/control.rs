@@ -2,17 +2,16 @@
 //! settings without a restart.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use rustix::process::Signal;
 use snakk::model::ServerRole;
 use snakk::{Config, Server};
 use tokio::net::UnixStream;
 
-use crate::support::daemon::FREE;
+use crate::support::daemon::{FREE, fed, printed};
 use crate::support::server::PASSWORD;
 use crate::support::{Daemon, Value, Wire, daemon, json, server, within};
 
@@ -20,27 +19,17 @@ use crate::support::{Daemon, Value, Wire, daemon, json, server, within};
 fn command(daemon: &Daemon, input: &str, args: &[&str]) -> Output {
     let mut command: Command = daemon.again().command(args);
     command.arg("--config").arg(daemon.dir().join("snakk.toml"));
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("snakkd starts");
-    // It may not want to read anything.
-    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    child.wait_with_output().expect("its end")
+    fed(command, input)
 }
 
 #[track_caller]
 fn said(daemon: &Daemon, input: &str, args: &[&str]) -> String {
-    let output = command(daemon, input, args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{args:?}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    printed(command(daemon, input, args), args)
 }
 
 #[track_caller]
 fn refused(daemon: &Daemon, args: &[&str], code: i32, why: &str) {
-    let output = command(daemon, "", args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
-    assert!(stderr.starts_with("snakkd: ") && stderr.contains(why), "{args:?}: {stderr}");
+    daemon::refused(&command(daemon, "", args), args, code, why);
 }
 
 fn objects(lines: &str) -> Vec<Value> {
@@ -146,7 +135,9 @@ async fn accounts_are_made_and_changed_while_the_daemon_runs() {
     let acts = operator.ask(json!({"request": "acts"})).await;
     let done: Vec<_> = acts["acts"].as_array().unwrap().iter().map(|act| (&act["by"], &act["act"])).collect();
     assert!(done.iter().all(|(by, _)| *by == "snakkd"), "{acts}");
-    assert!(done.iter().any(|(_, act)| *act == "add_account"), "{acts}");
+    for act in ["add_account", "server_role", "set_password", "delete_account"] {
+        assert!(done.iter().any(|(_, done)| *done == act), "{act} is not in {acts}");
+    }
 }
 
 #[tokio::test]

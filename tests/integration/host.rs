@@ -27,12 +27,7 @@ async fn address(program: &mut Daemon) -> SocketAddr {
 
 /// Waits until it says that on standard error.
 async fn says(talk: &Talk, text: &str) {
-    within("a line on standard error", async {
-        while !talk.program.stderr().contains(text) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    talk.program.logs(text).await;
 }
 
 const HERE: [&str; 5] = ["host", "--listen", "127.0.0.1:0", "-u", "ann"];

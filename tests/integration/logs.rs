@@ -143,7 +143,7 @@ async fn a_full_disk_costs_lines_and_they_are_counted() {
         ann.say("lobby", "chat goes on").await;
         daemon.signal(Signal::HUP);
         // Said once, where it can be said.
-        until("a word about it", || daemon.stderr().contains("snakkd: lines of the log are being lost")).await;
+        daemon.logs("snakkd: lines of the log are being lost").await;
         fs::remove_file(&file).unwrap();
         daemon.signal(Signal::USR1);
         until("the count", || text(&file).contains("lines of the log were lost")).await;
@@ -217,7 +217,7 @@ async fn an_object_has_the_fields_that_the_manual_names() {
     let mut daemon = setup.await;
     let data = daemon.data_dir().canonicalize().unwrap();
     daemon.signal(Signal::HUP);
-    until("a reload", || daemon.stderr().contains("reloaded")).await;
+    daemon.logs("reloaded").await;
     let log = stop(&mut daemon).await;
     let manual = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating.md")).unwrap();
     let manual = manual.split("\n## Logs\n").nth(1).expect("a section");
@@ -312,7 +312,7 @@ async fn the_journal_gets_an_entry_with_fields() {
     drop(socket);
     fs::remove_file(daemon.dir().join("journal")).unwrap();
     daemon.signal(Signal::HUP);
-    until("a word about it", || daemon.stderr().contains("snakkd: lines of the log are being lost")).await;
+    daemon.logs("snakkd: lines of the log are being lost").await;
     let socket = UnixDatagram::bind(daemon.dir().join("journal")).unwrap();
     daemon.signal(Signal::HUP);
     let (socket, entry) = journal_entry(socket, "of the log were lost").await;

@@ -60,17 +60,10 @@ fn with_metrics() -> String {
 /// Where the metrics of a daemon are, which only its log says.
 async fn metrics_of(daemon: &mut Daemon) -> SocketAddr {
     daemon.listens().await;
-    within("the address of the metrics in the log", async {
-        loop {
-            if let Some((_, rest)) = daemon.stderr().split_once("metrics=")
-                && let Some((address, _)) = rest.split_once('\n')
-            {
-                return address.parse().expect("an address");
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
+    // The last field of its line.
+    let log = daemon.logs("metrics=").await;
+    let (_, rest) = log.split_once("metrics=").expect("it is there");
+    rest.lines().next().and_then(|address| address.parse().ok()).expect("an address")
 }
 
 /// A sample: its name, its labels, its value.

@@ -1,6 +1,7 @@
 //! Who is wanted and looks elsewhere is told so, in the way that they chose; and the screen looks as they chose.
 
 use std::fs;
+use std::process::Command;
 
 use crate::support::screen::Screen;
 use crate::support::{Daemon, Person, Wire, daemon};
@@ -69,21 +70,16 @@ async fn a_program_is_told_with_a_title_and_a_text() {
     let daemon = daemon().await;
     let settings = "[screen]\nnotify = \"off\"\nnotify_text = true\nnotify_command = [\"/bin/sh\", \"-c\", \"printf '%s|%s' \\\"$1\\\" \\\"$2\\\" > told\", \"sh\"]\n";
     let (person, mut ann, mut bob) = ann_and_bob(&daemon, settings, &[]).await;
+    assert!(Command::new("mkfifo").arg(person.path("told")).status().expect("mkfifo").success());
     ann.press(FOCUS_OUT).await;
     ann.press("x").await;
     ann.shows("> x").await;
     bob.say("lobby", "@ann $(touch owned) `touch owned` --help").await;
     ann.shows("touch owned").await;
-    let told = crate::support::within("the program", async {
-        loop {
-            match fs::read_to_string(person.path("told")) {
-                Ok(told) if !told.is_empty() => return told,
-                // There is no event for this.
-                _ => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
-            }
-        }
-    })
-    .await;
+    // A pipe with a name: who reads it waits for whoever writes.
+    let pipe = person.path("told");
+    let reading = tokio::task::spawn_blocking(move || fs::read_to_string(pipe).expect("a pipe"));
+    let told = crate::support::within("the program", reading).await.expect("it is read");
     assert_eq!(told, "snakk: bob in lobby|<bob> @ann $(touch owned) `touch owned` --help");
     assert!(!person.path("owned").exists());
     assert_eq!(count(&ann, "\x07"), 0);

@@ -1,39 +1,29 @@
-//! `snakkd user`: accounts, while no daemon runs.
+//! `snakkd user`: accounts, while no daemon runs. (While one does: `control.rs`.)
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
 use crate::support::daemon;
+use crate::support::daemon::{fed, printed};
 use crate::support::server::PASSWORD;
 
 /// Runs `snakkd user ..` on a data directory, with this on its standard input.
 fn user(data: &Path, input: &str, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
     command.arg("--data-dir").arg(data).arg("user").args(args).env_clear().env("HOME", data).current_dir("/");
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("snakkd starts");
-    // It may not want to read anything.
-    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    child.wait_with_output().expect("its end")
+    fed(command, input)
 }
 
 #[track_caller]
 fn said(data: &Path, input: &str, args: &[&str]) -> String {
-    let output = user(data, input, args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{args:?}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    printed(user(data, input, args), args)
 }
 
 #[track_caller]
 fn refused(data: &Path, input: &str, args: &[&str], code: i32, why: &str) {
-    let output = user(data, input, args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
-    assert!(stderr.starts_with("snakkd: ") && stderr.contains(why), "{args:?}: {stderr}");
+    let stderr = daemon::refused(&user(data, input, args), args, code, why);
     assert!(!stderr.contains("horse"), "a password in {stderr}");
 }
 

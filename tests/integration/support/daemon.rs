@@ -1,12 +1,12 @@
 //! The real program, as a process of its own that never outlives its test.
 
 use std::future::IntoFuture;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -123,13 +123,39 @@ impl IntoFuture for Setup {
     }
 }
 
+/// Runs a command to its end, with this on its standard input.
+pub(crate) fn fed(mut command: Command, input: &str) -> Output {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("snakkd can be started");
+    // It may not want to read anything.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    child.wait_with_output().expect("its end")
+}
+
+/// What it printed, if all went well.
+#[track_caller]
+pub(crate) fn printed(output: Output, what: &[&str]) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{what:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Looks whether it was refused, for that reason; gives what it said.
+#[track_caller]
+pub(crate) fn refused(output: &Output, what: &[&str], code: i32, why: &str) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{what:?}: {stderr}");
+    assert!(stderr.starts_with("snakkd: ") && stderr.contains(why), "{what:?}: {stderr}");
+    stderr.into_owned()
+}
+
 /// A running daemon; killed when dropped.
 pub(crate) struct Daemon {
     setup: Setup,
     pid: Pid,
     address: Option<SocketAddr>,
     lines: mpsc::UnboundedReceiver<String>,
-    stderr: Arc<Mutex<String>>,
+    stderr: watch::Receiver<String>,
     exit: watch::Receiver<Option<ExitStatus>>,
 }
 
@@ -144,13 +170,12 @@ impl Daemon {
                 let _ = line.send(text);
             }
         });
-        let stderr = Arc::new(Mutex::new(String::new()));
-        let collected = Arc::clone(&stderr);
+        let (collected, stderr) = watch::channel(String::new());
         let collecting = thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = errors.read(&mut bytes) {
                 let text = String::from_utf8_lossy(&bytes[..count]);
-                collected.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+                collected.send_modify(|stderr| stderr.push_str(&text));
             }
         });
         let (exited, exit) = watch::channel(None);
@@ -204,7 +229,19 @@ impl Daemon {
 
     /// What it has written to standard error until now; all of it, when it has exited.
     pub(crate) fn stderr(&self) -> String {
-        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.stderr.borrow().clone()
+    }
+
+    /// Waits until there is a whole line with these words on standard error; gives all that is.
+    #[track_caller]
+    pub(crate) fn logs(&self, words: &str) -> impl Future<Output = String> {
+        let (mut stderr, words) = (self.stderr.clone(), words.to_owned());
+        let what = format!("{words:?} on standard error");
+        within(&what, async move {
+            let is_said = |stderr: &String| stderr.split_once(&words).is_some_and(|(_, rest)| rest.contains('\n'));
+            let said = stderr.wait_for(is_said).await;
+            said.unwrap_or_else(|_| panic!("{words:?} was not said before the end")).clone()
+        })
     }
 
     /// A connection that has said nothing yet.

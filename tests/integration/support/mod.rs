@@ -39,7 +39,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for something, but not for ever.
 #[track_caller]
-pub(crate) fn within<F: Future>(what: &str, future: F) -> impl Future<Output = F::Output> {
+pub(crate) fn within<F: Future>(what: &str, future: F) -> impl Future<Output = F::Output> + use<F> {
     let (at, what) = (Location::caller(), what.to_owned());
     async move {
         match tokio::time::timeout(PATIENCE, future).await {
