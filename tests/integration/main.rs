@@ -5,6 +5,7 @@
 mod abuse;
 mod accounts;
 mod backup;
+mod certificates;
 mod client_scripts;
 mod client_settings;
 mod client_trust;
@@ -23,6 +24,8 @@ mod export;
 mod external;
 mod fixtures;
 mod framing;
+mod happenings;
+mod health;
 mod hints;
 mod hooks;
 mod host;

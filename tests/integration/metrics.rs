@@ -1,37 +1,31 @@
-//! What a server shows of itself: `/metrics`, `/health`, and what systemd is told.
+//! What a server counts, and how it shows it: `/metrics`, and the HTTP that carries it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::net::UnixDatagram as StdUnixDatagram;
 use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
 
-use rusqlite::Connection;
-use rustix::process::Signal;
 use serde_json::Value;
 use snakk::Server;
-use snakk::server::{NotReady, Part};
-use snakk::store::memory::{Faults, MemoryStore};
+use snakk::store::memory::MemoryStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixDatagram};
+use tokio::net::TcpStream;
 
 use crate::load::{Load, check};
-use crate::support::daemon::{FREE, Setup};
+use crate::support::daemon::FREE;
 use crate::support::server::free;
 use crate::support::{Daemon, daemon, json, server, within};
 
 /// What HTTP answers.
 #[derive(Debug)]
-struct Reply {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 /// Sends bytes and reads what comes until the other side closes.
-async fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
+pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     let mut stream = within("a connection", TcpStream::connect(address)).await.expect("a connection");
     stream.write_all(bytes).await.expect("it is taken");
     let mut reply = Vec::new();
@@ -42,23 +36,23 @@ async fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     Reply { status: status.unwrap_or_else(|| panic!("{head}")), head: head.to_owned(), body: body.to_owned() }
 }
 
-async fn get(address: SocketAddr, path: &str) -> Reply {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
     exchange(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).await
 }
 
 /// A daemon with metrics at a free port, and where they are.
-async fn watched() -> (Daemon, SocketAddr) {
+pub(crate) async fn watched() -> (Daemon, SocketAddr) {
     let mut daemon = daemon().config(&with_metrics()).spawn();
     let address = metrics_of(&mut daemon).await;
     (daemon, address)
 }
 
-fn with_metrics() -> String {
+pub(crate) fn with_metrics() -> String {
     format!("{FREE}\n[metrics]\naddress = \"127.0.0.1:0\"\n")
 }
 
 /// Where the metrics of a daemon are, which only its log says.
-async fn metrics_of(daemon: &mut Daemon) -> SocketAddr {
+pub(crate) async fn metrics_of(daemon: &mut Daemon) -> SocketAddr {
     daemon.listens().await;
     // The last field of its line.
     let log = daemon.logs("metrics=").await;
@@ -70,13 +64,13 @@ async fn metrics_of(daemon: &mut Daemon) -> SocketAddr {
 type Samples = BTreeMap<(String, Vec<(String, String)>), f64>;
 
 /// What a page of metrics says, read as strictly as its format allows (text format, version 0.0.4).
-struct Page {
+pub(crate) struct Page {
     kinds: BTreeMap<String, String>,
     samples: Samples,
 }
 
 impl Page {
-    async fn of(address: SocketAddr) -> Page {
+    pub(crate) async fn of(address: SocketAddr) -> Page {
         let reply = get(address, "/metrics").await;
         assert_eq!(reply.status, 200, "{reply:?}");
         let kind = "Content-Type: text/plain; version=0.0.4; charset=utf-8";
@@ -145,7 +139,7 @@ impl Page {
 
     /// The value of a metric, with its labels as they are written, if it has any.
     #[track_caller]
-    fn value(&self, written: &str) -> f64 {
+    pub(crate) fn value(&self, written: &str) -> f64 {
         let (name, labels, _) = sample(&format!("{written} 0"));
         *self.samples.get(&(name, labels)).unwrap_or_else(|| panic!("there is no {written}"))
     }
@@ -498,221 +492,4 @@ async fn nothing_is_served_unless_it_was_asked_for() {
     let mut second = daemon().config(&config).spawn();
     assert_eq!(second.exited().await.code(), Some(69), "{}", second.stderr());
     assert!(second.stderr().contains(&address.to_string()), "{}", second.stderr());
-}
-
-/// What `/health` says: the codes of live and ready, and the problems.
-async fn health(address: SocketAddr) -> (u16, u16, Vec<String>) {
-    let (live, ready, all) =
-        (get(address, "/health/live").await, get(address, "/health/ready").await, get(address, "/health").await);
-    let body: Value = serde_json::from_str(&all.body).unwrap_or_else(|_| panic!("{all:?}"));
-    assert_eq!(body["ready"], all.status == 200, "{body}");
-    let problems = body["problems"].as_array().expect("a list").iter().map(|it| it.as_str().expect("text").to_owned());
-    (live.status, ready.status, problems.collect())
-}
-
-#[tokio::test]
-async fn a_full_disk_is_no_reason_to_restart_but_to_stay_away() {
-    let setup = daemon();
-    let (config, data) = (setup.dir().join("snakk.toml"), setup.data_dir());
-    fs::write(&config, with_metrics()).expect("a configuration");
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", "ulimit -S -f 2048; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_snakkd")]);
-    command.arg("--config").arg(config).arg("--data-dir").arg(data).args(["--listen", "127.0.0.1:0"]);
-    command.env_clear().env("HOME", setup.dir());
-    let mut daemon = setup.spawn_by(command);
-    let address = metrics_of(&mut daemon).await;
-    assert_eq!(health(address).await, (200, 200, Vec::new()));
-    let mut alice = daemon.native("alice").await;
-    alice.join("lobby").await;
-    alice.ask(json!({"request": "unfollow", "room": "lobby"})).await;
-    let request = json!({"request": "message", "room": "lobby", "text": "x".repeat(8000)});
-    within("a full disk", async { while alice.outcome(request.clone()).await["code"] != "storage_unavailable" {} })
-        .await;
-    let (live, ready, problems) = health(address).await;
-    assert_eq!((live, ready, problems.len()), (200, 503, 1), "{problems:?}");
-    assert!(problems[0].starts_with("nothing can be stored"), "{problems:?}");
-    let page = Page::of(address).await;
-    assert_eq!(page.value("snakk_storage_refusing"), 1.0);
-    assert!(page.value("snakk_commits_failed_total") >= 1.0);
-    assert!(page.value("snakk_refusals_total{code=\"storage_unavailable\"}") >= 1.0);
-
-    let lifted = Command::new("prlimit").args(["--fsize=unlimited", "--pid", &daemon.pid().to_string()]).status();
-    assert!(lifted.is_ok_and(|status| status.success()), "prlimit lifts the limit");
-    within("posting", async { while alice.outcome(request.clone()).await.get("code").is_some() {} }).await;
-    assert_eq!(health(address).await, (200, 200, Vec::new()));
-    assert_eq!(Page::of(address).await.value("snakk_storage_refusing"), 0.0);
-}
-
-#[tokio::test]
-async fn a_database_that_was_moved_away_is_noticed_before_anybody_posts() {
-    let (daemon, address) = watched().await;
-    let (file, away) = (daemon.data_dir().join("snakk.db"), daemon.dir().join("away.db"));
-    fs::rename(&file, &away).expect("it can be moved");
-    let (live, ready, problems) = health(address).await;
-    assert_eq!((live, ready), (200, 503));
-    assert!(problems[0].contains("was removed or replaced"), "{problems:?}");
-    fs::rename(&away, &file).expect("it can be moved back");
-    let mut alice = daemon.native("alice").await;
-    alice.join("lobby").await;
-    alice.say("lobby", "x").await;
-    assert_eq!(health(address).await, (200, 200, Vec::new()));
-}
-
-#[tokio::test]
-async fn a_server_that_stops_is_alive_but_not_ready() {
-    let server = Server::builder(free()).store(MemoryStore::new()).start().await.expect("a start");
-    let health = server.health();
-    health.probe(Duration::from_secs(5)).await.expect("it is well");
-    server.shutdown().await.expect("a clean stop");
-    let problem = health.probe(Duration::from_secs(5)).await.expect_err("it is over");
-    assert!(matches!(problem, NotReady::ShuttingDown) && problem.is_alive(), "{problem}");
-}
-
-#[tokio::test]
-async fn a_writer_that_hangs_is_told_from_everything_else() {
-    // The rooms of the start are stored, and nothing behind them.
-    let faults = Faults { stuck_from: Some(2), ..Faults::default() };
-    let server = Server::builder(free()).store(MemoryStore::with_faults(faults)).metrics("127.0.0.1:0").start();
-    let server = within("the start", server).await.expect("a server");
-    // At first it may as well be busy.
-    let problem = within("the time that anybody may be busy", async {
-        loop {
-            match server.probe(Duration::from_millis(300)).await {
-                Err(problem) if !problem.is_alive() => return problem,
-                Err(NotReady::Silent { part: Part::Writer, .. }) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    })
-    .await;
-    assert!(matches!(problem, NotReady::Silent { part: Part::Writer, hangs: true, .. }), "{problem}");
-    assert!(!problem.is_alive());
-    let address = server.metrics_addr().expect("an address");
-    let depth = "snakk_queue_depth{queue=\"writer\"}";
-    let before = Page::of(address).await.value(depth);
-    for _ in 0..2 {
-        let (live, ready, problems) = health(address).await;
-        assert_eq!((live, ready, problems.len()), (503, 503, 1), "{problems:?}");
-    }
-    // However often it was asked, there is one question in the queue.
-    assert_eq!(Page::of(address).await.value(depth), before);
-}
-
-/// What stands in the place of systemd.
-struct Manager {
-    socket: UnixDatagram,
-    path: std::path::PathBuf,
-}
-
-impl Manager {
-    fn new(dir: &Path) -> Manager {
-        let path = dir.join("notify");
-        let socket = StdUnixDatagram::bind(&path).expect("a socket");
-        socket.set_nonblocking(true).expect("it can be");
-        Manager { socket: UnixDatagram::from_std(socket).expect("in a runtime"), path }
-    }
-
-    /// The next words that it is told.
-    async fn next(&self) -> String {
-        let mut words = [0; 1024];
-        let count = within("a word to systemd", self.socket.recv(&mut words)).await.expect("a socket");
-        String::from_utf8_lossy(&words[..count]).into_owned()
-    }
-
-    /// The same, but for those to the watchdog.
-    async fn news(&self) -> String {
-        loop {
-            let words = self.next().await;
-            if !words.contains("WATCHDOG=1") {
-                return words;
-            }
-        }
-    }
-
-    /// Takes everything that was said until now.
-    fn forget(&self) {
-        while self.socket.try_recv(&mut [0; 1024]).is_ok() {}
-    }
-
-    /// A daemon of its own.
-    fn start(&self, setup: Setup, watchdog: &str) -> Daemon {
-        let config = setup.dir().join("snakk.toml");
-        fs::write(&config, with_metrics()).expect("a configuration");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
-        command.arg("--config").arg(config).arg("--data-dir").arg(setup.data_dir());
-        command.args(["--listen", "127.0.0.1:0"]).env_clear().env("HOME", setup.dir());
-        command.env("NOTIFY_SOCKET", &self.path).env("WATCHDOG_USEC", watchdog);
-        setup.spawn_by(command)
-    }
-}
-
-#[tokio::test]
-async fn systemd_is_told_everything_in_its_order() {
-    let setup = daemon();
-    let manager = Manager::new(setup.dir());
-    let mut daemon = manager.start(setup, "0");
-    let ready = manager.next().await;
-    assert!(ready.starts_with("READY=1\n"), "{ready}");
-    daemon.listens().await;
-    daemon.hello("whoever connects now is answered").await;
-    daemon.signal(Signal::HUP);
-    let reloading = manager.next().await;
-    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
-    assert!(manager.next().await.starts_with("READY=1\n"));
-    daemon.sigterm();
-    assert_eq!(manager.next().await.trim(), "STOPPING=1");
-    assert!(daemon.exited().await.success());
-}
-
-#[tokio::test]
-async fn the_watchdog_is_fed_under_load_and_while_the_disk_is_slow_but_not_while_nothing_moves() {
-    let setup = daemon();
-    let manager = Manager::new(setup.dir());
-    let mut daemon = manager.start(setup, "2000000");
-    let address = metrics_of(&mut daemon).await;
-    assert!(manager.news().await.starts_with("READY=1\n"));
-
-    let mut load = Load::start(daemon.address(), "load", 8, &["lobby"]).await;
-    load.acknowledged(500).await;
-    manager.forget();
-    for _ in 0..3 {
-        assert_eq!(manager.next().await.trim(), "WATCHDOG=1");
-    }
-    load.stop().await;
-
-    // The writer waits for something that is not ours: another program that has the database locked, as for a slow disk.
-    let mut alice = daemon.native("alice").await;
-    alice.join("lobby").await;
-    let other = Connection::open(daemon.data_dir().join("snakk.db")).expect("the database");
-    other.busy_timeout(Duration::from_secs(10)).expect("it can be set");
-    other.execute_batch("BEGIN IMMEDIATE").expect("it waits its turn");
-    alice.send(json!({"request": "message", "id": "slow", "room": "lobby", "text": "slow"})).await;
-    manager.forget();
-    for _ in 0..3 {
-        assert_eq!(manager.next().await.trim(), "WATCHDOG=1");
-    }
-    let (live, ready, problems) = health(address).await;
-    assert_eq!((live, ready), (200, 503), "{problems:?}");
-    other.execute_batch("ROLLBACK").expect("it has begun");
-    while alice.next().await["id"] != "slow" {}
-    // On a machine with a lot to do it was given up.
-    let again = json!({"request": "message", "room": "lobby", "text": "again"});
-    while alice.outcome(again.clone()).await.get("code").is_some() {}
-    assert_eq!(health(address).await, (200, 200, Vec::new()));
-
-    // While it is stopped, nobody feeds anybody: whatever comes then was said before.
-    daemon.signal(Signal::STOP);
-    manager.forget();
-    let silence = tokio::time::timeout(Duration::from_secs(2), async {
-        // One may have been on its way.
-        for _ in 0..2 {
-            manager.next().await;
-        }
-    });
-    assert!(silence.await.is_err(), "a stopped program says nothing");
-    daemon.signal(Signal::CONT);
-    assert_eq!(manager.next().await.trim(), "WATCHDOG=1");
-    daemon.sigterm();
-    assert_eq!(manager.news().await.trim(), "STOPPING=1");
-    assert!(daemon.exited().await.success());
 }

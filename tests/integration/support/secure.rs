@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
 use tokio_util::sync::CancellationToken;
 
-use super::server::{guest, hello};
+use super::daemon::{Daemon, daemon};
+use super::person::{Ended, ended};
+use super::server::{TestServer, guest, hello, server};
 use super::wire::Wire;
 use super::within;
 
@@ -203,4 +206,62 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 pub(crate) fn listener(certificate: &Path, key: &Path) -> String {
     let tls = format!("{{ certificate = {certificate:?}, key = {key:?} }}");
     format!("[[listener]]\naddress = \"127.0.0.1:0\"\ntls = {tls}\n")
+}
+
+/// A server that speaks plain text at its first port and TLS at its second one, and who has signed its certificate.
+pub(crate) async fn secured(change: impl FnOnce(&mut Config)) -> (TestServer, Authority) {
+    let authority = Authority::new();
+    let tls = authority.issue();
+    let server = server().listening(|section| section.tls = Some(tls)).with(change).await;
+    (server, authority)
+}
+
+/// A folder with a configuration and a certificate.
+pub(crate) struct Place {
+    pub(crate) authority: Authority,
+    pub(crate) folder: TempDir,
+}
+
+impl Place {
+    /// With a good certificate.
+    pub(crate) fn new() -> Place {
+        let place = Place { authority: Authority::new(), folder: tempfile::tempdir().unwrap() };
+        let tls = place.authority.issue();
+        place.configure(&listener(&tls.certificate, &tls.key));
+        place
+    }
+
+    pub(crate) fn configure(&self, text: &str) {
+        fs::write(self.folder.path().join("snakk.toml"), text).unwrap();
+    }
+
+    /// `snakkd` in this folder, its log among what it prints.
+    pub(crate) fn command(&self, args: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("exec \"$0\" {args} --data-dir data 2>&1"), env!("CARGO_BIN_EXE_snakkd")]);
+        command.current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path());
+        command
+    }
+
+    pub(crate) async fn run(&self, args: &str) -> Ended {
+        ended(daemon().spawn_by(self.command(args))).await
+    }
+
+    /// A running daemon, and where it listens.
+    pub(crate) async fn start(&self) -> (Daemon, SocketAddr) {
+        let mut daemon = daemon().spawn_by(self.command(""));
+        let line = line_with(&mut daemon, "listening on ").await;
+        let address = line.strip_prefix("listening on ").and_then(|line| line.strip_suffix(" (tls)"));
+        (daemon, address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{line:?}")))
+    }
+}
+
+/// The next line with these words.
+pub(crate) async fn line_with(daemon: &mut Daemon, words: &str) -> String {
+    loop {
+        let line = within(words, daemon.line()).await.unwrap_or_else(|| panic!("no more lines, but no {words:?}"));
+        if line.contains(words) {
+            return line;
+        }
+    }
 }
