@@ -9,7 +9,7 @@ use super::answer::{
 use super::error::ClientError;
 use super::pending::Sort;
 use super::wire::{Ask, seconds};
-use super::{Client, Sanction};
+use super::{Client, Sanction, all_pages};
 use crate::model::{Level, ServerRole};
 use crate::protocol::{Kind, Whom};
 
@@ -189,17 +189,13 @@ impl Client {
     /// # Errors
     /// `forbidden`.
     pub async fn server_sessions(&self) -> Result<Vec<ServerSessionLine>, ClientError> {
-        let mut all: Vec<ServerSessionLine> = Vec::new();
-        loop {
-            let after = all.last().map(|line| line.session_id);
-            let page: ServerSessions =
-                self.ask(Ask::new(Kind::ServerSessions).maybe("after", after), Sort::Read).await?;
-            let is_last = !page.more || page.sessions.is_empty();
-            all.extend(page.sessions);
-            if is_last {
-                return Ok(all);
-            }
-        }
+        let place = |line: &ServerSessionLine| line.session_id;
+        let next = |after: Option<u64>| async move {
+            let ask = Ask::new(Kind::ServerSessions).maybe("after", after);
+            let page: ServerSessions = self.ask(ask, Sort::Read).await?;
+            Ok((page.sessions, page.more))
+        };
+        all_pages(place, next).await
     }
 
     /// All accounts, by their names.
@@ -207,16 +203,12 @@ impl Client {
     /// # Errors
     /// `forbidden`.
     pub async fn accounts(&self) -> Result<Vec<AccountLine>, ClientError> {
-        let mut all: Vec<AccountLine> = Vec::new();
-        loop {
-            let after = all.last().map(|line| line.username.as_str());
+        let place = |line: &AccountLine| line.username.clone();
+        let next = |after: Option<String>| async move {
             let page: AccountList = self.ask(Ask::new(Kind::Accounts).maybe("after", after), Sort::Read).await?;
-            let is_last = !page.more || page.accounts.is_empty();
-            all.extend(page.accounts);
-            if is_last {
-                return Ok(all);
-            }
-        }
+            Ok((page.accounts, page.more))
+        };
+        all_pages(place, next).await
     }
 
     /// Makes an account for somebody, whoever may register.

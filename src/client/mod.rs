@@ -92,6 +92,24 @@ use wire::Ask;
 /// More pages than this are not asked for, however often a server says that there are more.
 const MAX_PAGES: usize = 1000;
 
+/// All lines of a list that comes in pages: `next` asks for those behind a line, which `place` names, and says whether there
+/// are more. Not more pages than anybody has, whatever a server says.
+async fn all_pages<T, P, F>(place: fn(&T) -> P, mut next: impl FnMut(Option<P>) -> F) -> Result<Vec<T>, ClientError>
+where
+    F: Future<Output = Result<(Vec<T>, bool), ClientError>>,
+{
+    let mut all = Vec::new();
+    for _ in 0..MAX_PAGES {
+        let (lines, more) = next(all.last().map(place)).await?;
+        let is_last = !more || lines.is_empty();
+        all.extend(lines);
+        if is_last {
+            break;
+        }
+    }
+    Ok(all)
+}
+
 /// A session with a server. Clones are the same session; it ends when the last one is dropped.
 #[derive(Clone)]
 pub struct Client {

@@ -8,7 +8,7 @@ use super::answer::{
 use super::error::ClientError;
 use super::pending::Sort;
 use super::wire::{Ask, Place};
-use super::{Client, MAX_PAGES};
+use super::{Client, all_pages};
 use crate::model::{RoomKind, Seq, Visibility};
 use crate::protocol::Kind;
 
@@ -147,16 +147,12 @@ impl Client {
     /// # Errors
     /// What holds for every request.
     pub async fn rooms(&self) -> Result<Vec<RoomLine>, ClientError> {
-        let mut rooms: Vec<RoomLine> = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let page = self.rooms_after(rooms.last().map(|room| room.room.as_str())).await?;
-            let more = page.more && !page.rooms.is_empty();
-            rooms.extend(page.rooms);
-            if !more {
-                break;
-            }
-        }
-        Ok(rooms)
+        let place = |line: &RoomLine| line.room.clone();
+        let next = |after: Option<String>| async move {
+            let page = self.rooms_after(after.as_deref()).await?;
+            Ok((page.rooms, page.more))
+        };
+        all_pages(place, next).await
     }
 
     /// One page of the rooms, behind a name.
@@ -172,16 +168,12 @@ impl Client {
     /// # Errors
     /// `not_a_member` where the room is not open to everybody.
     pub async fn names(&self, room: Option<&str>) -> Result<Vec<NameLine>, ClientError> {
-        let mut names: Vec<NameLine> = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let page = self.names_after(room, names.last().map(|name| name.name.as_str())).await?;
-            let more = page.more && !page.names.is_empty();
-            names.extend(page.names);
-            if !more {
-                break;
-            }
-        }
-        Ok(names)
+        let place = |line: &NameLine| line.name.clone();
+        let next = |after: Option<String>| async move {
+            let page = self.names_after(room, after.as_deref()).await?;
+            Ok((page.names, page.more))
+        };
+        all_pages(place, next).await
     }
 
     /// One page of the names, behind a name.

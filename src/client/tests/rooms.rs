@@ -119,3 +119,15 @@ async fn after_a_new_password_the_client_comes_back_with_that() {
     )
     .await;
 }
+
+/// Nothing is run here: that it compiles is what is wanted.
+#[test]
+fn what_is_asked_may_be_waited_for_in_any_task() {
+    fn in_any_task<F: Future + Send>(_: F) {}
+    let _ = |me: &Client| {
+        in_any_task(me.rooms());
+        in_any_task(me.names(None));
+        in_any_task(me.accounts());
+        in_any_task(me.server_sessions());
+    };
+}
