@@ -2,7 +2,6 @@
 //! one, whole.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::model::RoomId;
@@ -172,10 +171,17 @@ async fn a_store_in_this_process_is_visited_without_losing_its_locks() {
     assert_eq!(messages(&file, room).await, 2);
 }
 
-/// How many locks there are on a file that are not on it as a whole: those of SQLite. The kernel drops them when anybody in
-/// the process closes the file.
+/// How many locks this process has on a file that are not on it as a whole: those of SQLite. The kernel drops them when
+/// anybody in the process closes the file. (Asked of each open file: /proc/locks, which has those of everybody, is read in
+/// pieces, and leaves out some where others come and go meanwhile.)
 fn locks(file: &Path) -> usize {
-    let inode = format!(":{} ", fs::metadata(file).unwrap().ino());
-    let locks = fs::read_to_string("/proc/locks").unwrap();
-    locks.lines().filter(|line| line.contains(&inode) && line.contains("POSIX")).count()
+    let open = fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap());
+    let of_file = open.filter(|entry| fs::read_link(entry.path()).is_ok_and(|path| path == file));
+    let locks = of_file.map(|entry| {
+        let about = Path::new("/proc/self/fdinfo").join(entry.file_name());
+        // It may be closed by now.
+        let about = fs::read_to_string(about).unwrap_or_default();
+        about.lines().filter(|line| line.starts_with("lock:") && line.contains("POSIX")).count()
+    });
+    locks.sum()
 }
