@@ -203,6 +203,7 @@ impl Making {
         let tokens = (1..).zip([HEAVY, ORDINARY]).map(|(user, name)| NewToken {
             user: UserId(user),
             hash: Blake2b256::digest(token(name)).into(),
+            fingerprint: None,
             label: Line::trusted("load"),
             time: BEGINNING,
             expires: None,

@@ -10,7 +10,7 @@ use std::future::Future;
 use std::net::IpAddr;
 
 use crate::chat::happenings::Happening;
-use crate::model::{Seq, ServerRole};
+use crate::model::{Fingerprint, Seq, ServerRole};
 use crate::protocol::Secret;
 
 pub use ask::{HOOKS, HookFigures, Host};
@@ -174,6 +174,9 @@ pub struct Login {
     pub password: Option<Secret>,
     /// The token, if one was given: an account's, a guest's, or one that only the program knows.
     pub token: Option<Secret>,
+    /// The certificate that the connection has shown, if it has; whoever has signed it, and for however long. It holds its
+    /// key.
+    pub certificate: Option<Fingerprint>,
     /// The address of the other side; none over a Unix socket.
     pub peer: Option<IpAddr>,
 }
@@ -181,10 +184,10 @@ pub struct Login {
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Secrets do not show themselves either; that there is one is all that is said.
-        let Login { username, password, token, peer } = self;
+        let Login { username, password, token, certificate, peer } = self;
         let mut login = f.debug_struct("Login");
         login.field("username", username).field("password", password).field("token", token);
-        login.field("peer", peer).finish()
+        login.field("certificate", certificate).field("peer", peer).finish()
     }
 }
 

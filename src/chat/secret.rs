@@ -3,6 +3,7 @@
 use blake2::{Blake2b256, Digest};
 
 use crate::chat::service::hex;
+use crate::model::{Fingerprint, UserId};
 use crate::protocol::{Code, Refusal};
 use crate::store::Hash;
 
@@ -29,6 +30,12 @@ pub(crate) fn hash(secret: &str) -> Hash {
     Blake2b256::digest(secret.as_bytes()).into()
 }
 
+/// What a certificate is found by that may log in to an account. It may log in to several, and is no secret: whoever says
+/// its fingerprint, or this, has shown nothing.
+pub(crate) fn hash_of(certificate: &Fingerprint, account: UserId) -> Hash {
+    hash(&format!("certificate {certificate} of account {}", account.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +47,9 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!(hash(&one), hash(&one));
         assert_ne!(hash(&one), hash(&other));
+        let (one, other) = (Fingerprint::from_bytes([1; 32]), Fingerprint::from_bytes([2; 32]));
+        assert_eq!(hash_of(&one, UserId(1)), hash_of(&one, UserId(1)));
+        assert_ne!(hash_of(&one, UserId(1)), hash_of(&one, UserId(2)));
+        assert_ne!(hash_of(&one, UserId(1)), hash_of(&other, UserId(1)));
     }
 }

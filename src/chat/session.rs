@@ -21,7 +21,7 @@ use crate::chat::outbox::{Answered, MOST_WAITING, Outbox, Ticket};
 use crate::chat::requests;
 use crate::chat::service::Chat;
 use crate::chat::throttle;
-use crate::model::{Line, RoomId, Seq, Text, Time, UserId};
+use crate::model::{Fingerprint, Line, RoomId, Seq, Text, Time, UserId};
 use crate::protocol::{Answer, Ask, Code, Hint, Refusal};
 use crate::store::{Outcome, Unmet};
 
@@ -82,7 +82,9 @@ pub(super) struct Inner {
     pub(super) client: Option<Line>,
     /// Since when somebody is logged in.
     pub(super) since: Time,
-    /// By which token; a password, or nothing, is no token.
+    /// What the peer's certificate is, if it has shown one; and its key, of course.
+    certificate: Option<Box<Fingerprint>>,
+    /// By which token or certificate; a password, or nothing, is no token.
     pub(super) token: Option<Box<UsedToken>>,
     /// Requests that came too late to be done.
     refused: usize,
@@ -94,7 +96,7 @@ pub(super) struct Inner {
     flood: Bucket,
 }
 
-/// The token of an account by which a session was logged in.
+/// The token or certificate of an account by which a session was logged in.
 #[derive(Clone, Debug)]
 pub(super) struct UsedToken {
     pub(super) id: u64,
@@ -215,6 +217,7 @@ impl Session {
                 floods: None,
                 client: None,
                 since: Time(0),
+                certificate: None,
                 token: None,
                 refused: 0,
                 turn: 0,
@@ -230,6 +233,15 @@ impl Session {
     /// Chooses the form of entries. Before the first request.
     pub fn set_form(&self, form: Form) {
         self.inner().form = form;
+    }
+
+    /// The peer has proved that this certificate is its own. Before the first request.
+    pub fn set_certificate(&self, fingerprint: Fingerprint) {
+        self.inner().certificate = Some(Box::new(fingerprint));
+    }
+
+    pub(super) fn certificate(&self) -> Option<Fingerprint> {
+        self.inner().certificate.as_deref().copied()
     }
 
     pub(super) fn form(&self) -> Form {

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::Client;
-use super::answer::{LoggedIn, NewToken, OwnSession, Sessions, TokenLine, Tokens, Whoami};
+use super::answer::{LoggedIn, NewCertificate, NewToken, OwnSession, Sessions, TokenLine, Tokens, Whoami};
 use super::builder::Identity;
 use super::error::ClientError;
 use super::pending::Sort;
 use super::wire::{Ask, seconds};
+use crate::model::Fingerprint;
 use crate::protocol::{Kind, Secret};
 
 /// Accounts: who this session is, and what belongs to an account.
@@ -104,7 +105,41 @@ impl Client {
         self.ask(ask.maybe("for_s", lasting.map(seconds)), Sort::Change).await
     }
 
-    /// The tokens of this account, without the words themselves, which nobody can show again.
+    /// Lets the certificate that this connection shows ([`Builder::certificate`](super::Builder::certificate)) log in to this
+    /// account without its password: for ever, or for so long (in whole seconds). One that may do so already stays as it
+    /// is.
+    ///
+    /// # Errors
+    /// `bad_request` where the connection shows none; `forbidden` to guests, `bad_text`.
+    pub async fn add_certificate(&self, label: &str, lasting: Option<Duration>) -> Result<NewCertificate, ClientError> {
+        self.certificate(None, label, lasting).await
+    }
+
+    /// The same for a certificate of which only the fingerprint is known: one of another machine.
+    ///
+    /// # Errors
+    /// `forbidden` to guests, `bad_text`.
+    pub async fn add_certificate_of(
+        &self,
+        fingerprint: Fingerprint,
+        label: &str,
+        lasting: Option<Duration>,
+    ) -> Result<NewCertificate, ClientError> {
+        self.certificate(Some(fingerprint), label, lasting).await
+    }
+
+    async fn certificate(
+        &self,
+        fingerprint: Option<Fingerprint>,
+        label: &str,
+        lasting: Option<Duration>,
+    ) -> Result<NewCertificate, ClientError> {
+        let ask = Ask::new(Kind::Token).with("action", "certificate").with("label", label);
+        let ask = ask.maybe("fingerprint", fingerprint.map(|fingerprint| fingerprint.to_string()));
+        self.ask(ask.maybe("for_s", lasting.map(seconds)), Sort::Change).await
+    }
+
+    /// The tokens and certificates of this account; without the words themselves, which nobody can show again.
     ///
     /// # Errors
     /// `forbidden` to guests.
@@ -113,10 +148,10 @@ impl Client {
         Ok(answer.tokens)
     }
 
-    /// Takes a token back, and ends the sessions that logged in by it.
+    /// Takes a token or certificate back, and ends the sessions that logged in by it.
     ///
     /// # Errors
-    /// `bad_request` where there is no such token.
+    /// `bad_request` where there is none of that id.
     pub async fn revoke_token(&self, token_id: u64) -> Result<(), ClientError> {
         let ask = Ask::new(Kind::Token).with("action", "revoke").with("token_id", token_id);
         self.done(ask, Sort::Change).await

@@ -1,5 +1,6 @@
 //! What a client is told before it connects.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::error::ClientError;
 use super::events::Hub;
 use super::task::Task;
 use super::{Client, Inner, Known};
-use crate::net::{Stream, Trust};
+use crate::net::{CertificateFiles, Stream, Trust};
 use crate::protocol::Secret;
 
 /// How many requests may wait until the background task takes them.
@@ -54,6 +55,7 @@ pub struct Builder {
     backoff: Backoff,
     name: Box<str>,
     trust: Trust,
+    certificate: Option<CertificateFiles>,
 }
 
 impl Builder {
@@ -77,10 +79,11 @@ impl Builder {
             backoff: Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: 0 },
             name: concat!("snakk/", env!("CARGO_PKG_VERSION")).into(),
             trust: Trust::System,
+            certificate: None,
         }
     }
 
-    /// Who to log in as. Without a password or token that is a guest; without a name nobody is logged in, and
+    /// Who to log in as. Without a password, token or certificate that is a guest; without a name nobody is logged in, and
     /// [`Client::login`] or [`Client::register`] does it later.
     #[must_use]
     pub fn username(mut self, username: impl Into<Box<str>>) -> Builder {
@@ -169,11 +172,36 @@ impl Builder {
         self
     }
 
+    /// Shows the server this certificate, in place of a password or token: it logs in to the accounts that know it
+    /// ([`Client::add_certificate`]). Only at an address that begins with `tls://`. Both files are PEM, and may be the same
+    /// one; they are read for each connection, so that they may be renewed. Who has signed the certificate and how long it
+    /// holds does not matter.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn run() -> Result<(), snakk::client::ClientError> {
+    /// use snakk::Client;
+    ///
+    /// let builder = || Client::builder("tls://chat.example.org").username("bob").certificate("bob.crt", "bob.key");
+    /// // Once, with the password: the account learns what the connection shows.
+    /// builder().password("correct horse").connect().await?.add_certificate("my laptop", None).await?;
+    /// // From then on.
+    /// let me = builder().connect().await?;
+    /// # drop(me);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Builder {
+        self.certificate = Some(CertificateFiles { certificate: certificate.into(), key: key.into() });
+        self
+    }
+
     /// Connects, says hello, and logs in if there is a name.
     ///
     /// # Errors
     /// [`ClientError::Connect`] where there is nobody, [`ClientError::Untrusted`] where the certificate of who is there is
-    /// not to be trusted, [`ClientError::Protocol`] where there is something else than a
+    /// not to be trusted, [`ClientError::Certificate`] where one's own cannot be shown, [`ClientError::Protocol`] where there is something else than a
     /// snakk server, [`ClientError::LoginRefused`] where it does not let this user in, [`ClientError::Timeout`] and
     /// [`ClientError::Disconnected`].
     ///
@@ -186,7 +214,9 @@ impl Builder {
             (Some(username), None) => Identity::new(&username, self.password),
         };
         let (target, stream) = match self.source {
-            Source::Address(address) => (Some(Target { address, trust: self.trust }), None),
+            Source::Address(address) => {
+                (Some(Target { address, trust: self.trust, certificate: self.certificate }), None)
+            }
             Source::Stream(stream) => (None, Some(stream)),
         };
         let greeting = async {
@@ -195,7 +225,8 @@ impl Builder {
                 (None, Some(target)) => target.open().await?,
                 (None, None) => return Err(ClientError::Disconnected),
             };
-            dial::greet(stream, &self.name, &identity).await
+            let address = target.as_ref().map_or("the stream", |target| &target.address);
+            dial::greet(stream, address, &self.name, &identity).await
         };
         let session = tokio::time::timeout(self.timeout, greeting).await.map_err(|_| ClientError::Timeout)??;
 

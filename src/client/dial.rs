@@ -8,7 +8,7 @@ use super::builder::Identity;
 use super::error::ClientError;
 use super::link::{Lines, Output, link};
 use super::wire::{self, Ask, Incoming, protocol, reveal};
-use crate::net::{self, Address, ConnectError, Distrust, Stream, Trust, Untrusted};
+use crate::net::{self, Address, CertificateFiles, ConnectError, Distrust, Stream, Trust, Untrusted};
 use crate::protocol::{Code, Kind, Secret};
 
 /// What a server is that answers plain text with an alert.
@@ -24,11 +24,12 @@ pub(super) struct Session {
     pub(super) new_guest: bool,
 }
 
-/// Where a client goes, and whom it believes there.
+/// Where a client goes, whom it believes there, and what it shows.
 pub(super) struct Target {
     /// As it was given.
     pub(super) address: Box<str>,
     pub(super) trust: Trust,
+    pub(super) certificate: Option<CertificateFiles>,
 }
 
 impl Target {
@@ -44,19 +45,25 @@ impl Target {
                 });
             }
         };
-        net::connect(&parsed, &self.trust).await.map_err(|error| match error {
+        net::connect(&parsed, &self.trust, self.certificate.as_ref()).await.map_err(|error| match error {
             ConnectError::Io(source) => ClientError::Connect { address, source },
             ConnectError::Untrusted(Untrusted { why, fingerprint }) => {
                 ClientError::Untrusted { address, why, fingerprint }
             }
+            ConnectError::Certificate(error) => ClientError::Certificate(error),
         })
     }
 }
 
-/// Says hello and logs in.
-pub(super) async fn greet(stream: Stream, client: &str, identity: &Identity) -> Result<Session, ClientError> {
+/// Says hello and logs in, on a stream that leads to that address.
+pub(super) async fn greet(
+    stream: Stream,
+    address: &str,
+    client: &str,
+    identity: &Identity,
+) -> Result<Session, ClientError> {
     let (lines, output) = link(stream);
-    let mut greeting = Greeting { lines, output, id: 0 };
+    let mut greeting = Greeting { address, lines, output, id: 0 };
     let hello: Hello = greeting.ask(Ask::hello(client)).await?;
     let mut new_guest = false;
     let login = match identity {
@@ -106,13 +113,14 @@ pub(super) fn is_final(error: &ClientError) -> bool {
 }
 
 /// A connection before its login, when there is one question and one answer at a time.
-struct Greeting {
+struct Greeting<'a> {
+    address: &'a str,
     lines: Lines,
     output: Output,
     id: u64,
 }
 
-impl Greeting {
+impl Greeting<'_> {
     async fn guest(&mut self, username: &str, token: Option<&Secret>) -> Result<LoggedIn, ClientError> {
         let ask = Ask::new(Kind::Login).with("username", username).maybe("token", token.map(reveal));
         self.log_in(ask).await
@@ -125,10 +133,10 @@ impl Greeting {
     async fn ask<T: Answer>(&mut self, ask: Ask) -> Result<T, ClientError> {
         self.id += 1;
         wire::number(&ask.encode()?, self.id, self.output.buffer());
-        self.output.flush().await.map_err(|_| ClientError::Disconnected)?;
+        self.output.flush().await.map_err(|error| self.ended(error))?;
         let json: Json = loop {
             let Some(incoming) = self.lines.next()?.map(wire::incoming) else {
-                if self.lines.read().await.map_err(|_| ClientError::Disconnected)? == 0 {
+                if self.lines.read().await.map_err(|error| self.ended(error))? == 0 {
                     let speaks_tls = self.lines.end_with_tls_alert();
                     return Err(if speaks_tls { protocol(SPEAKS_TLS) } else { ClientError::Disconnected });
                 }
@@ -142,6 +150,15 @@ impl Greeting {
             }
         };
         wire::answer(json)
+    }
+
+    /// In TLS 1.3 only now a client hears what the server found wrong in the handshake: its certificate. Nothing else makes
+    /// what comes invalid.
+    fn ended(&self, error: io::Error) -> ClientError {
+        match error.kind() {
+            io::ErrorKind::InvalidData => ClientError::Connect { address: self.address.into(), source: error },
+            _ => ClientError::Disconnected,
+        }
     }
 }
 
@@ -175,7 +192,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Fingerprint;
+    use crate::model::Fingerprint;
 
     #[test]
     fn the_first_attempt_is_made_at_once_and_later_ones_wait_longer_and_longer() {
@@ -211,7 +228,7 @@ mod tests {
     #[cfg(not(feature = "tls"))]
     #[tokio::test]
     async fn without_tls_its_addresses_are_refused_before_anything_is_tried() {
-        let target = Target { address: "tls://127.0.0.1:1".into(), trust: Trust::Anything };
+        let target = Target { address: "tls://127.0.0.1:1".into(), trust: Trust::Anything, certificate: None };
         match target.open().await {
             Err(ClientError::Connect { source, .. }) => {
                 assert_eq!(source.kind(), io::ErrorKind::Unsupported);

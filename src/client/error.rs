@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use crate::model::Time;
-use crate::net::{Distrust, Fingerprint};
+use crate::model::{Fingerprint, Time};
+use crate::net::{CertificateError, Distrust};
 use crate::protocol::Code;
 
 /// Why a request, or the attempt to connect, brought nothing.
@@ -71,6 +71,9 @@ pub enum ClientError {
         /// compared it with what the server's operator says.
         fingerprint: Fingerprint,
     },
+    /// The certificate that was to be shown to the server is of no use, or its key. Nothing was sent.
+    #[error("{0}")]
+    Certificate(CertificateError),
     /// The connection was lost while the request was under way: it may have been done or not.
     #[error("the connection was lost")]
     Disconnected,

@@ -63,9 +63,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use admin::NewInvitation;
 pub use answer::{
     AccountLine, Accounts, ActLine, ActsPage, BanLine, Bans, Created, Found, Hello, Help, HelpLine, Hit,
-    InvitationLine, Joined, Json, Limits, LoggedIn, Membership, Message, NameLine, NamesPage, NewInvite, NewToken,
-    OwnSession, Page, Placed, Pong, Posted, Reaction, ReadMark, Reloaded, ResumedRoom, RoomIs, RoomLine, RoomsPage,
-    ServerSessionLine, ServerStatus, Status, SuspensionLine, TokenLine, Whoami, Word, Worded,
+    InvitationLine, Joined, Json, Limits, LoggedIn, Membership, Message, NameLine, NamesPage, NewCertificate,
+    NewInvite, NewToken, OwnSession, Page, Placed, Pong, Posted, Reaction, ReadMark, Reloaded, ResumedRoom, RoomIs,
+    RoomLine, RoomsPage, ServerSessionLine, ServerStatus, Status, SuspensionLine, TokenLine, Whoami, Word, Worded,
 };
 pub use builder::Builder;
 pub use error::ClientError;
@@ -79,7 +79,8 @@ pub use post::Draft;
 pub use rooms::{NewRoom, RoomSettings, Start};
 pub use talk::{HistoryQuery, SearchQuery};
 
-pub use crate::net::{Address, AddressError, Distrust, Fingerprint, FingerprintError, Trust};
+pub use crate::model::{Fingerprint, FingerprintError};
+pub use crate::net::{Address, AddressError, CertificateError, CertificateFiles, Distrust, Trust};
 pub use crate::protocol::{Code, Secret, Whom};
 
 use crate::protocol::Kind;

@@ -341,7 +341,7 @@ impl Task {
     }
 
     async fn dial(&self, target: &Target) -> Result<Session, ClientError> {
-        dial::greet(target.open().await?, &self.name, &self.identity).await
+        dial::greet(target.open().await?, &target.address, &self.name, &self.identity).await
     }
 
     /// Takes up what was there before: the rooms first, because a guest becomes a member again with that, then what

@@ -1,6 +1,7 @@
 //! The nouns: plain values that are checked when they are made. No I/O, no JSON.
 
 pub mod entry;
+pub mod fingerprint;
 #[cfg(feature = "server")]
 pub mod histogram;
 pub mod id;
@@ -17,6 +18,7 @@ pub mod user;
 pub mod words;
 
 pub use entry::{Anchor, Body, Entry, MemberChange, Message, Reaction, RoomChange};
+pub use fingerprint::{Fingerprint, FingerprintError};
 #[cfg(feature = "server")]
 pub use histogram::{Distribution, Histogram};
 pub use id::{RoomId, Seq, UserId};

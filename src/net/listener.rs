@@ -360,7 +360,7 @@ mod tests {
     }
 
     async fn exchange(mut listener: Listener, to: &Address) -> (Stream, Peer) {
-        let (client, accepted) = tokio::join!(connect(to, &Trust::System), listener.accept());
+        let (client, accepted) = tokio::join!(connect(to, &Trust::System, None), listener.accept());
         let (_read, mut write) = client.unwrap().split();
         write.write_all(b"hello").await.unwrap();
         drop((write, _read));
@@ -370,7 +370,7 @@ mod tests {
         read.read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "hello");
         drop((read, write));
-        (connect(to, &Trust::System).await.unwrap(), peer)
+        (connect(to, &Trust::System, None).await.unwrap(), peer)
     }
 
     #[tokio::test]
@@ -389,7 +389,7 @@ mod tests {
     async fn accepted_connections_send_at_once_and_notice_vanished_peers() {
         let mut listener = Listener::bind(&address("127.0.0.1:0")).unwrap();
         let to = address(&listener.local_address().to_string());
-        let (client, (server, _)) = tokio::join!(connect(&to, &Trust::System), listener.accept());
+        let (client, (server, _)) = tokio::join!(connect(&to, &Trust::System, None), listener.accept());
         for stream in [client.unwrap(), server] {
             let Stream::Tcp(stream) = stream else { panic!("not tcp") };
             let socket = socket2::SockRef::from(&stream);
@@ -436,7 +436,7 @@ mod tests {
         assert!(matches!(Listener::bind(&to), Err(BindError::InUse { .. })), "a live socket is left alone");
         assert!(path.exists());
         let mut listener = listener;
-        let (client, (_, peer)) = tokio::join!(connect(&to, &Trust::System), listener.accept());
+        let (client, (_, peer)) = tokio::join!(connect(&to, &Trust::System, None), listener.accept());
         assert!(client.is_ok());
         assert_eq!(peer, Peer::Local);
         drop(listener);
@@ -501,7 +501,7 @@ mod tests {
     async fn takes_all_file_descriptors_of_the_process() {
         let mut listener = Listener::bind(&address("127.0.0.1:0")).unwrap();
         let to = address(&listener.local_address().to_string());
-        let client = connect(&to, &Trust::System).await.unwrap();
+        let client = connect(&to, &Trust::System, None).await.unwrap();
         let hoard: Vec<fs::File> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
         assert!(hoard.len() < 100, "the limit is too high for this test");
 

@@ -4,7 +4,6 @@
 pub mod address;
 mod certificate;
 pub mod connection;
-mod fingerprint;
 pub mod framing;
 pub mod limiter;
 pub mod listener;
@@ -20,7 +19,6 @@ mod trust;
 pub use address::{Address, AddressError, Host};
 pub use certificate::{CertificateError, CertificateFiles};
 pub use connection::{Closed, Flow, Options, Outgoing, Receiver, Then, Transmitter, spawn};
-pub use fingerprint::{Fingerprint, FingerprintError};
 pub use framing::{Fault, Frame, Framer, Rules};
 pub use limiter::{Admission, Limiter, Limits, Rejected};
 pub use listener::{BindError, Listener, LocalAddress, Peer};

@@ -9,7 +9,8 @@ use std::time::SystemTime;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stream;
-use super::{CertificateError, CertificateFiles, ConnectError, Fingerprint, Host, Stream, Trust};
+use super::{CertificateError, CertificateFiles, ConnectError, Host, Stream, Trust};
+use crate::model::Fingerprint;
 
 /// There is none.
 #[derive(Clone, Debug)]
@@ -81,8 +82,8 @@ impl Credentials {
     ///
     /// # Errors
     /// Always.
-    pub async fn load(_trust: &Trust) -> io::Result<Credentials> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "this program was built without TLS"))
+    pub async fn load(_trust: &Trust, _own: Option<&CertificateFiles>) -> Result<Credentials, ConnectError> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this program was built without TLS").into())
     }
 
     /// Never called.
@@ -95,6 +96,12 @@ impl Credentials {
 }
 
 impl TlsStream {
+    /// Never called.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<Fingerprint> {
+        match *self {}
+    }
+
     /// Never called.
     #[must_use]
     pub fn split(self) -> (stream::ReadHalf, stream::WriteHalf) {

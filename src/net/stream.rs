@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
 use super::tls::{self, Credentials, TlsStream};
-use super::{Address, Host, Trust, Untrusted};
+use super::{Address, CertificateError, CertificateFiles, Host, Trust, Untrusted};
+use crate::model::Fingerprint;
 
 /// How much a stream in memory holds in each direction.
 const MEMORY_BYTES: usize = 16 * 1024;
@@ -73,23 +74,32 @@ pub enum ConnectError {
     /// There is one, but not to whom it should be.
     #[error(transparent)]
     Untrusted(#[from] Untrusted),
+    /// The certificate that was to be shown is of no use.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
 }
 
-/// Connects to a server. Whom to believe only matters where it shows a certificate.
+/// Connects to a server. Whom to believe only matters where it shows a certificate, and one's own is shown only where it
+/// asks for one.
 ///
 /// # Errors
 /// What the system says; a name that leads nowhere, a server that does not speak TLS where it should, and one that is not
-/// to be believed are errors too.
+/// to be believed are errors too; and a certificate of one's own that cannot be used, or is to be shown where nothing is
+/// encrypted.
 ///
 /// # Cancel safety
 /// Dropping the future gives the attempt up.
-pub async fn connect(address: &Address, trust: &Trust) -> Result<Stream, ConnectError> {
+pub async fn connect(address: &Address, trust: &Trust, own: Option<&CertificateFiles>) -> Result<Stream, ConnectError> {
     match address {
+        Address::Tcp(..) | Address::Unix(_) if own.is_some() => {
+            let what = "a certificate can be shown only to servers at addresses that begin with tls://";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, what).into())
+        }
         Address::Tcp(host, port) => Ok(connect_tcp(host, *port).await?),
         Address::Unix(path) => Ok(UnixStream::connect(path).await.map(Stream::Unix)?),
         Address::Tls(host, port) => {
             // First, because the server counts the time from the connection on.
-            let credentials = Credentials::load(trust).await?;
+            let credentials = Credentials::load(trust, own).await?;
             let stream = connect_tcp(host, *port).await?;
             // Big, and over soon: on the heap, so that whoever may reconnect does not hold the place for it.
             Box::pin(credentials.connect(stream, host)).await
@@ -124,6 +134,15 @@ impl Stream {
     pub fn peer_user(&self) -> Option<u32> {
         match self {
             Stream::Unix(stream) => stream.peer_cred().ok().map(|peer| peer.uid()),
+            _ => None,
+        }
+    }
+
+    /// The certificate that the other side has shown, where the stream is encrypted and it has one. It holds its key.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<Fingerprint> {
+        match self {
+            Stream::Tls(stream) => stream.peer_certificate(),
             _ => None,
         }
     }

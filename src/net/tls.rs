@@ -6,6 +6,7 @@
 //! connections here last long enough for a whole handshake.
 
 mod acceptor;
+mod caller;
 mod certificate;
 mod client;
 mod stream;
@@ -27,7 +28,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::{AlertDescription, Error, InvalidMessage, SupportedCipherSuite, SupportedProtocolVersion};
 
-use super::Fingerprint;
+use crate::model::Fingerprint;
 
 /// The versions that are spoken. The older ones are broken (RFC 8996).
 const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
@@ -54,7 +55,7 @@ fn fingerprint(certificate: &[u8]) -> Fingerprint {
     Fingerprint::from_bytes(bytes)
 }
 
-/// What went wrong in a handshake, in words that do not need a knowledge of the protocol.
+/// What went wrong in a handshake, or what of it is heard behind it, in words that do not need a knowledge of the protocol.
 fn in_words(error: io::Error) -> io::Error {
     let kind = error.kind();
     let words = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
@@ -64,6 +65,7 @@ fn in_words(error: io::Error) -> io::Error {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
             | AlertDescription::AccessDenied),
         )) => format!("the certificate is not trusted there ({alert:?})"),
         Some(Error::AlertReceived(alert)) => format!("the other side ended the TLS handshake ({alert:?})"),

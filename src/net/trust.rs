@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::Fingerprint;
+use crate::model::Fingerprint;
 
 /// By what a client knows that it speaks to the server that it means; for addresses that begin with `tls://`.
 ///

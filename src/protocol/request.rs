@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use crate::model::{Anchor, Level, MemberChange, RoomChange, RoomKind, RoomName, RoomRole, Seq, ServerRole};
+use crate::model::{
+    Anchor, Fingerprint, Level, MemberChange, RoomChange, RoomKind, RoomName, RoomRole, Seq, ServerRole,
+};
 use crate::protocol::Refusal;
 
 macro_rules! kinds {
@@ -61,7 +63,7 @@ kinds! {
     Ping "ping" ["data"] "[data]" "Is answered at once, with the same data.",
     Whoami "whoami" [] "" "Says who you are.",
     Password "password" ["old" "new"] "old new" "Gives your account another password, and ends your other sessions.",
-    Token "token" ["action" "label" "for_s" "token_id"] "action=create | list | revoke [label] [for_s=SECONDS] [token_id]" "Makes, lists and revokes tokens, by which programs log in to your account without its password.",
+    Token "token" ["action" "label" "for_s" "fingerprint" "token_id"] "action=create | certificate | list | revoke [label] [for_s=SECONDS] [fingerprint] [token_id]" "Makes, lists and revokes what logs in to your account without its password: tokens, and certificates.",
     Sessions "sessions" ["close"] "[close=SESSION_ID]" "Lists your sessions, or closes one.",
     DeleteAccount "delete_account" ["password" "username"] "password | username" "Deletes your account (or, as an admin, somebody else's); nobody can ever take its name.",
     Block "block" ["username"] "username" "Hears nothing more of somebody: no direct conversation, no invitation, nothing unread.",
@@ -412,9 +414,20 @@ pub struct Moderation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the keys are those of the wire")]
 pub enum TokenAction {
-    Create { label: Option<Box<str>>, for_s: Option<u64> },
+    Create {
+        label: Option<Box<str>>,
+        for_s: Option<u64>,
+    },
+    /// Without a fingerprint it is the certificate that the connection has shown.
+    Certificate {
+        fingerprint: Option<Fingerprint>,
+        label: Option<Box<str>>,
+        for_s: Option<u64>,
+    },
     List,
-    Revoke { token_id: u64 },
+    Revoke {
+        token_id: u64,
+    },
 }
 
 /// What is to be done about invitations to register.

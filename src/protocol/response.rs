@@ -1,6 +1,8 @@
 //! Everything that can be answered.
 
-use crate::model::{Entry, Epoch, Level, Line, RoomKind, RoomName, RoomRole, Seq, ServerRole, Settings, Time};
+use crate::model::{
+    Entry, Epoch, Fingerprint, Level, Line, RoomKind, RoomName, RoomRole, Seq, ServerRole, Settings, Time,
+};
 use crate::protocol::Refusal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +77,12 @@ pub enum Response {
     Minted {
         /// Shown this once.
         secret: Box<str>,
+        id: u64,
+        expires: Option<Time>,
+    },
+    /// Of `token` with `action` "certificate".
+    Certified {
+        fingerprint: Fingerprint,
         id: u64,
         expires: Option<Time>,
     },
@@ -252,11 +260,13 @@ pub struct Entered {
     pub backlog: Vec<Entry>,
 }
 
-/// A token, as `token` lists it.
+/// A token or certificate, as `token` lists it.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the keys are those of the wire")]
 pub struct TokenLine {
     pub token_id: u64,
+    /// Of the certificate, if it is one.
+    pub fingerprint: Option<Fingerprint>,
     pub label: Line,
     pub created: Time,
     pub expires: Option<Time>,

@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::chat::{Answered, Asking, Entries, Next, Session};
+use crate::model::Fingerprint;
 use crate::net::connection::{Closed, Flow, Outgoing, Receiver, Then, Transmitter};
 use crate::net::framing::{Fault, Frame, Rules};
 use crate::protocol::{Code, Dialect, Dialects, Hint, Kind, Refusal};
@@ -71,6 +72,11 @@ impl Link {
             link.speak(|| pinned);
         }
         link
+    }
+
+    /// The other side has proved that this certificate is its own. Before anything is read.
+    pub(super) fn shows(&self, certificate: Fingerprint) {
+        self.session.set_certificate(certificate);
     }
 
     /// Whether this is a connection that nobody misses, for it has not said anything, or waits for a person to log in.

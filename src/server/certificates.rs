@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::SystemTime;
 
 use crate::config::{Config, ListenerSection};
-use crate::net::{Acceptor, Certificate, CertificateError, CertificateFiles, Fingerprint};
+use crate::model::Fingerprint;
+use crate::net::{Acceptor, Certificate, CertificateError, CertificateFiles};
 
 /// What a listener shows to its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -42,7 +42,12 @@ impl Door {
             outcome = shaken => outcome,
         };
         match outcome {
-            Ok(stream) => self.serve(stream, guest),
+            Ok(stream) => {
+                if let Some(certificate) = stream.peer_certificate() {
+                    guest.link.shows(certificate);
+                }
+                self.serve(stream, guest);
+            }
             Err(error) => {
                 one_more(&self.counters.failed_handshakes);
                 // Its place is free again, whatever there is to say yet.

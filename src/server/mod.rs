@@ -34,7 +34,8 @@ pub use crate::chat::AccountLine;
 pub use crate::chat::{
     Attempt, Authentication, Connection, Decision, Happening, Hooks, Identity, Login, NewMessage, ServerEvents, Verdict,
 };
-pub use crate::net::{CertificateError, CertificateFiles, Fingerprint};
+pub use crate::model::Fingerprint;
+pub use crate::net::{CertificateError, CertificateFiles};
 pub use crate::store::sqlite::{
     Backup, BackupError, ExportError, ImportError, OpenError, Report, RestoreError, Restored,
 };

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::model::{
-    Body, Entry, Epoch, Level, Line, Query, RoomId, RoomKind, RoomName, RoomRole, Seq, ServerRole, Settings, Time,
-    UserId, Username,
+    Body, Entry, Epoch, Fingerprint, Level, Line, Query, RoomId, RoomKind, RoomName, RoomRole, Seq, ServerRole,
+    Settings, Time, UserId, Username,
 };
 use crate::store::StoreError;
 
@@ -274,6 +274,8 @@ pub enum Change {
 pub struct NewToken {
     pub user: UserId,
     pub hash: Hash,
+    /// Of the certificate that it is, if it is no word.
+    pub fingerprint: Option<Fingerprint>,
     pub label: Line,
     pub time: Time,
     pub expires: Option<Time>,
@@ -285,11 +287,20 @@ pub struct NewToken {
 pub struct StoredToken {
     pub id: u64,
     pub user: UserId,
+    /// Of the certificate that it is, if it is no word.
+    pub fingerprint: Option<Fingerprint>,
     pub label: Line,
     pub created: Time,
     pub expires: Option<Time>,
     /// When it was used last.
     pub used: Option<Time>,
+}
+
+impl StoredToken {
+    /// Whether one can log in with it at that time.
+    pub fn is_good(&self, now: Time) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
 }
 
 /// Leave to register.

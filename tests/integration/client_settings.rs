@@ -15,20 +15,6 @@ async fn nowhere() -> String {
     listener.local_addr().unwrap().to_string()
 }
 
-impl Person {
-    /// Writes their settings, in the usual place.
-    fn settle(&self, text: &str) {
-        fs::create_dir_all(self.path(".config/snakk")).unwrap();
-        self.secret(".config/snakk/config.toml", text);
-    }
-
-    /// Runs it with these variables, set as a shell sets them (`NAME=value`), and without a server in them.
-    async fn run_with(&self, variables: &str, args: &[&str]) -> Ended {
-        let line = format!("unset SNAKK_SERVER; {variables} exec \"$0\" \"$@\" </dev/null");
-        ended(daemon().spawn_by(self.shell(&line, args))).await
-    }
-}
-
 /// The name under which somebody is logged in.
 fn name(ended: &Ended) -> String {
     fine(ended);

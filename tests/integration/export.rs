@@ -85,7 +85,7 @@ async fn an_import_of_an_export_is_the_same_database() {
     assert!(is_time(time), "{time}");
     assert_eq!(
         exported[0],
-        format!("{{\"export\":\"snakk\",\"format\":1,\"schema\":2,\"server\":\"snakk\",\"time\":\"{time}\"}}")
+        format!("{{\"export\":\"snakk\",\"format\":1,\"schema\":3,\"server\":\"snakk\",\"time\":\"{time}\"}}")
     );
     assert_eq!(value(&exported[exported.len() - 1]), json!({"end": true, "rows": exported.len() - 2}));
 
@@ -167,8 +167,8 @@ async fn a_line_that_makes_no_sense_is_named_and_leaves_nothing_behind() {
         (replaced(0, "{}"), number(0), "it does not say that this is an export"),
         (changed(0, "\"snakk\"", "\"tweet\""), number(0), "tweet"),
         (changed(0, "\"format\":1", "\"format\":2"), number(0), "newer"),
-        (changed(0, "\"schema\":2", "\"schema\":99"), number(0), "newer"),
-        (changed(0, "\"schema\":2", "\"schema\":0"), number(0), "there is no schema 0"),
+        (changed(0, "\"schema\":3", "\"schema\":99"), number(0), "newer"),
+        (changed(0, "\"schema\":3", "\"schema\":0"), number(0), "there is no schema 0"),
         (replaced(3, "Once upon a time"), number(3), "expected"),
         (replaced(3, ""), number(3), "EOF"),
         (replaced(3, "{\"table\":\"songs\",\"row\":{}}"), number(3), "there is no table \"songs\""),

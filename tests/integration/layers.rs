@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Which directories of `src` may use which others. A directory may always use itself.
 const TABLE: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("net", &[]),
+    ("net", &["model"]),
     ("protocol", &["model"]),
     ("store", &["model"]),
     ("chat", &["store", "protocol", "model"]),

@@ -5,6 +5,7 @@
 mod abuse;
 mod accounts;
 mod backup;
+mod certificate_logins;
 mod certificates;
 mod client_scripts;
 mod client_settings;

@@ -96,6 +96,14 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "FILE", env = "SNAKK_PASSWORD_FILE", value_parser = path(), global = true)]
     pub(crate) password_file: Option<PathBuf>,
 
+    /// A certificate (PEM) to log in with instead of a password, to servers at tls://HOST:PORT.
+    #[arg(long, value_name = "FILE", value_parser = path(), global = true)]
+    pub(crate) certificate: Option<PathBuf>,
+
+    /// The key of the certificate (PEM), where it does not stand in the same file.
+    #[arg(long, value_name = "FILE", value_parser = path(), global = true)]
+    pub(crate) key: Option<PathBuf>,
+
     /// How long to wait for the connection and for each answer: 500ms, 30s, 5m.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, global = true)]
     pub(crate) timeout: Duration,
@@ -144,6 +152,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "WORD")]
         invite: Option<String>,
     },
+    /// Manage what logs in to your account without its password: tokens for programs, and certificates.
+    #[command(subcommand)]
+    Token(Token),
     /// Be the server, too: a daemon and the client in one program.
     Host(Host),
     /// Write an example of the settings, to --config or where they are looked for.
@@ -234,6 +245,40 @@ pub(crate) struct Search {
     pub(crate) limit: u32,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token, and print it; it is shown this once. It stands in a password file in the password's place.
+    Create(Lasting),
+    /// Let a certificate log in: the one that is shown (--certificate), or the one of that fingerprint.
+    Certificate {
+        /// The SHA-256 fingerprint of a certificate that is somewhere else.
+        #[arg(long, value_name = "FP")]
+        fingerprint: Option<Fingerprint>,
+
+        #[command(flatten)]
+        lasting: Lasting,
+    },
+    /// List the tokens and certificates.
+    List,
+    /// Take a token or certificate back, and end the sessions that logged in with it.
+    Revoke {
+        /// Its number, as the list has it.
+        #[arg(value_name = "NUMBER")]
+        number: u64,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Lasting {
+    /// What it is for.
+    #[arg(default_value = "")]
+    pub(crate) label: String,
+
+    /// For how long: 12h, 90d; without it for ever.
+    #[arg(long = "for", value_name = "TIME", value_parser = lifetime)]
+    pub(crate) lasting: Option<Duration>,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Host {
     /// Accept connections here: HOST:PORT or unix:PATH; else 127.0.0.1:9998, where only this computer can connect. May be
@@ -285,6 +330,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         Some(_) => Err("a time is between 1ms and 24h".to_owned()),
         None => Err("a time has one of the units ms, s, m, h, such as 30s".to_owned()),
     }
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let wrong = || "it must be a time such as 30s, 5m, 12h or 90d".to_owned();
+    snakk::settings::parse_duration(text).filter(|time| !time.is_zero()).ok_or_else(wrong)
 }
 
 /// An address to listen on. A Unix socket's path is relative to the current folder.

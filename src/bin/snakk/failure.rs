@@ -64,6 +64,7 @@ impl From<ClientError> for Failure {
                 io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Failure::USAGE,
                 _ => Failure::UNAVAILABLE,
             },
+            ClientError::Certificate(_) => Failure::CONFIGURATION,
             ClientError::Untrusted { .. }
             | ClientError::Disconnected
             | ClientError::Timeout

@@ -126,7 +126,7 @@ async fn tell(connection: &Connection, client: Client, mut events: Events, talk:
                 note("connected again");
                 directs.missed();
             }
-            Event::Shutdown { reason, .. } => note(&format!("the server stops ({})", plain(reason))),
+            Event::Shutdown { reason, .. } => note(&format!("the session ends ({})", plain(reason))),
             Event::Resumed(rooms) => {
                 for room in rooms {
                     for place in lock(&talk).rooms.iter_mut().filter(|place| Some(&**place) == room.was.as_ref()) {

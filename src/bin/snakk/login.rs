@@ -1,9 +1,7 @@
 //! Who we are: the name, the password, and how both come to a session.
 
-use std::time::Duration;
-
 use snakk::Client;
-use snakk::client::{Builder, ClientError, Draft, Trust};
+use snakk::client::{Builder, CertificateFiles, ClientError, Draft, Trust};
 use snakk::model::Username;
 use snakk::protocol::Code;
 
@@ -12,6 +10,9 @@ use crate::password::{ask, can_ask};
 use crate::setup::Connection;
 use crate::show::plain;
 use crate::trust::Door;
+
+/// What a token begins with, which may stand in the place of a password.
+const TOKEN: &str = "snk_a";
 
 /// How often another name is tried where a guest finds its own taken.
 const ATTEMPTS: usize = 5;
@@ -24,17 +25,16 @@ pub(crate) async fn connect(connection: &Connection) -> Result<Client, Failure> 
 /// What it takes to log in once more as the same user, without asking anybody anything.
 #[derive(Clone)]
 pub(crate) struct Again {
-    server: String,
+    connection: Connection,
     username: String,
     password: Option<String>,
-    timeout: Duration,
     trust: Trust,
 }
 
 impl Again {
     /// Connects and logs in.
     pub(crate) async fn connect(self) -> Result<Client, ClientError> {
-        builder(&self.server, &self.username, self.password.as_deref(), self.timeout).trust(self.trust).connect().await
+        builder(&self.connection, &self.username, self.password.as_deref()).trust(self.trust).connect().await
     }
 }
 
@@ -50,6 +50,10 @@ pub(crate) async fn enter(connection: &Connection) -> Result<(Client, Again), Fa
         Err(error @ ClientError::LoginRefused { code: Code::NameTaken | Code::BadName, .. }) if password.is_none() => {
             error
         }
+        // The account does not know the certificate (yet).
+        Err(error @ ClientError::LoginRefused { code: Code::BadCredentials, .. }) if password.is_none() && chosen => {
+            error
+        }
         outcome => return Ok(entered(outcome?, &door, connection, name, password)),
     };
     if !chosen {
@@ -60,14 +64,21 @@ pub(crate) async fn enter(connection: &Connection) -> Result<(Client, Again), Fa
                 outcome => return Ok(entered(outcome?, &door, connection, name, None)),
             }
         }
-    } else if refusal.code() == Some(Code::NameTaken) {
+    } else if matches!(refusal.code(), Some(Code::NameTaken | Code::BadCredentials)) {
         if can_ask() {
             let password = ask(&format!("Password of {}: ", plain(&name)))?;
             let client = attempt(&mut door, connection, &name, Some(&password)).await??;
             return Ok(entered(client, &door, connection, name, Some(password)));
         }
-        let hint = "if it is your account, give its password with --password-file; that of the settings counts for their \
-                    server and name only";
+        let hint = match connection.certificate {
+            Some(_) => {
+                "the account does not know this certificate; snakk token certificate, with the password, changes that"
+            }
+            None => {
+                "if it is your account, give its password with --password-file; that of the settings counts for their \
+                 server and name only"
+            }
+        };
         return Err(Failure::new(Failure::LOGIN, format!("{} ({hint})", plain(&refusal.to_string()))));
     }
     Err(refusal.into())
@@ -80,14 +91,23 @@ fn entered(
     username: String,
     password: Option<String>,
 ) -> (Client, Again) {
-    let (server, timeout, trust) = (connection.server.clone(), connection.timeout, door.trust());
-    (client, Again { server, username, password, timeout, trust })
+    (client, Again { connection: connection.clone(), username, password, trust: door.trust() })
 }
 
-fn builder(server: &str, username: &str, password: Option<&str>, timeout: Duration) -> Builder {
-    let builder = Client::builder(server).username(username).timeout(timeout).reconnect(true);
+fn builder(connection: &Connection, username: &str, password: Option<&str>) -> Builder {
+    let builder = to(connection).username(username).reconnect(true);
     match password {
+        Some(token) if token.starts_with(TOKEN) => builder.token(token),
         Some(password) => builder.password(password),
+        None => builder,
+    }
+}
+
+/// To that server, as nobody yet.
+fn to(connection: &Connection) -> Builder {
+    let builder = Client::builder(&connection.server).timeout(connection.timeout);
+    match &connection.certificate {
+        Some(CertificateFiles { certificate, key }) => builder.certificate(certificate, key),
         None => builder,
     }
 }
@@ -98,7 +118,7 @@ async fn attempt(
     name: &str,
     password: Option<&str>,
 ) -> Result<Result<Client, ClientError>, Failure> {
-    door.open(|| builder(&connection.server, name, password, connection.timeout)).await
+    door.open(|| builder(connection, name, password)).await
 }
 
 /// Ends a session: a guest's name is free at once, and nobody waits for us.
@@ -123,8 +143,7 @@ pub(crate) async fn register(connection: &Connection, invite: Option<&str>) -> R
         }
         None => return Err(Failure::new(Failure::USAGE, "a password is needed: --password-file FILE")),
     };
-    let client =
-        door.open(|| Client::builder(&connection.server).timeout(connection.timeout).reconnect(false)).await??;
+    let client = door.open(|| to(connection).reconnect(false)).await??;
     let account = client.register(&name, &password, invite).await.map_err(|error| match error {
         // Here the answer is no to what was asked, not to letting somebody in.
         ClientError::LoginRefused { .. } => Failure::new(Failure::REFUSED, plain(&error.to_string())),

@@ -25,6 +25,7 @@ mod show;
 #[path = "../both/start.rs"]
 mod start;
 mod tail;
+mod tokens;
 mod trust;
 mod write;
 
@@ -72,6 +73,7 @@ async fn run(mut args: Args) -> Result<(), Failure> {
         Some(Command::Search(search)) => commands::search(connection, search).await,
         Some(Command::Rooms) => commands::rooms(connection).await,
         Some(Command::Names { room }) => commands::names(connection, room.as_deref()).await,
+        Some(Command::Token(token)) => tokens::run(connection, token).await,
         Some(Command::Register { invite }) => login::register(connection, invite.as_deref()).await,
         Some(Command::Init | Command::Man { .. } | Command::Completions { .. }) => Ok(()),
     }

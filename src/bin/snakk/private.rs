@@ -7,6 +7,9 @@ use std::path::Path;
 
 use crate::show::note;
 
+/// That a file can be read by its group, or by all others.
+const OTHERS_READ: u32 = 0o044;
+
 /// Makes a folder for its owner alone, unless it is there.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
@@ -48,10 +51,19 @@ pub(crate) fn warn_of_others(path: &Path, metadata: &Metadata, secret: bool, run
         return;
     }
     let (mode, shown) = (metadata.permissions().mode(), path.display());
-    if secret && mode & 0o044 != 0 {
+    if secret && mode & OTHERS_READ != 0 {
         note(&format!("warning: others can read {shown}, which holds a password; chmod 600 helps"));
     }
     if runs && mode & 0o022 != 0 {
         note(&format!("warning: others can change {shown}, which says what is run; chmod 600 helps"));
+    }
+}
+
+/// Says so where others can read a file that holds the key of a certificate. What else may be wrong with it is said where it
+/// is used.
+pub(crate) fn warn_of_key(path: &Path) {
+    if fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & OTHERS_READ != 0) {
+        let shown = path.display();
+        note(&format!("warning: others can read {shown}, which holds the key of your certificate; chmod 600 helps"));
     }
 }

@@ -44,6 +44,9 @@ pub(crate) struct Profile {
     pub(crate) room: Option<String>,
     pub(crate) password_command: Option<PasswordCommand>,
     pub(crate) password_file: Option<PathBuf>,
+    /// The certificate that is shown, and its key; without one it stands in the same file.
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) certificate_key: Option<PathBuf>,
     /// A fingerprint, as it was written; the rule of its key says that it is one.
     pub(crate) tls_fingerprint: Option<String>,
 }
@@ -119,6 +122,8 @@ const KEYS: &[Key<Profile>] = &[
     Key { name: "room", rule: NAME, field: |profile| &mut profile.room },
     Key { name: "password_command", rule: Rule::Free, field: |profile| &mut profile.password_command },
     Key { name: "password_file", rule: PATH, field: |profile| &mut profile.password_file },
+    Key { name: "certificate", rule: PATH, field: |profile| &mut profile.certificate },
+    Key { name: "certificate_key", rule: PATH, field: |profile| &mut profile.certificate_key },
     Key { name: "tls_fingerprint", rule: FINGERPRINT, field: |profile| &mut profile.tls_fingerprint },
 ];
 
@@ -213,33 +218,40 @@ impl Settings {
 fn profile(reader: &mut Reader<'_>, name: &str, table: &DeTable<'_>, tables: &[&'static str]) -> Profile {
     let mut profile = Profile::default();
     reader.table(name, name, KEYS, &mut profile, table, tables);
-    profile.password_file = profile.password_file.map(|path| match path.strip_prefix("~") {
-        Ok(below) => folders::home().unwrap_or_default().join(below),
-        Err(_) => reader.beside(&path),
-    });
+    for path in [&mut profile.password_file, &mut profile.certificate, &mut profile.certificate_key] {
+        *path = path.take().map(|path| match path.strip_prefix("~") {
+            Ok(below) => folders::home().unwrap_or_default().join(below),
+            Err(_) => reader.beside(&path),
+        });
+    }
     profile
 }
 
 impl Profile {
-    /// This profile, with what it leaves out taken from another one. A password and a fingerprint are taken only for the
-    /// server and the name that they belong to: where another one is named, they are nobody's business there. Where they
-    /// stand with none, they belong to the ones that count then.
+    /// This profile, with what it leaves out taken from another one. A password, a certificate and a fingerprint are taken
+    /// only for the server and the name that they belong to: where another one is named, they are nobody's business there.
+    /// Where they stand with none, they belong to the ones that count then.
     pub(crate) fn over(self, below: &Profile) -> Profile {
         let server = self.server.or_else(|| below.server.clone());
         let username = self.username.or_else(|| below.username.clone());
         let of = |server: &Option<String>| canonical(server.as_deref().unwrap_or(DEFAULT_SERVER));
         let named = |username: &Option<String>| username.clone().unwrap_or_else(system_name);
         let there = of(&below.server) == of(&server);
-        let taken = there
-            && named(&below.username) == named(&username)
-            && self.password_command.is_none()
-            && self.password_file.is_none();
+        let same = there && named(&below.username) == named(&username);
+        let taken = same && self.password_command.is_none() && self.password_file.is_none();
+        // A key is that of its certificate.
+        let shows = match self.certificate {
+            None if same => (below.certificate.clone(), self.certificate_key.or_else(|| below.certificate_key.clone())),
+            own => (own, self.certificate_key),
+        };
         Profile {
             server,
             username,
             room: self.room.or_else(|| below.room.clone()),
             password_command: self.password_command.or_else(|| below.password_command.clone().filter(|_| taken)),
             password_file: self.password_file.or_else(|| below.password_file.clone().filter(|_| taken)),
+            certificate: shows.0,
+            certificate_key: shows.1,
             tls_fingerprint: self.tls_fingerprint.or_else(|| below.tls_fingerprint.clone().filter(|_| there)),
         }
     }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use snakk::client::CertificateFiles;
+
 use crate::args::{self, Command};
 use crate::failure::Failure;
 use crate::password::Sources;
+use crate::private;
 use crate::settings::{Profile, Screen, Settings};
 use crate::trust::Trusted;
 
@@ -33,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) username: Option<String>,
     /// Where the password comes from.
     pub(crate) password: Sources,
+    /// The certificate that is shown.
+    pub(crate) certificate: Option<CertificateFiles>,
     /// Which server is trusted.
     pub(crate) trusted: Trusted,
     /// How long to wait for the connection, and for each answer.
@@ -53,14 +58,25 @@ impl Setup {
             server = Some(host.listen.first().map_or(DEFAULT_SERVER, String::as_str).to_owned());
             room = host.room.clone().or(room);
             if profile.server.is_none() {
-                (profile.password_command, profile.password_file) = (None, None);
+                (profile.password_command, profile.password_file, profile.certificate) = (None, None, None);
             }
         }
-        let said = Profile { server, username: given.username.clone(), room, ..Profile::default() };
+        let (username, certificate) = (given.username.clone(), given.certificate.clone());
+        let said =
+            Profile { server, username, room, certificate, certificate_key: given.key.clone(), ..Profile::default() };
         let profile = said.over(&profile);
         let pinned =
             given.tls_fingerprint.or_else(|| profile.tls_fingerprint.as_deref().and_then(|it| it.parse().ok()));
+        if given.key.is_some() && profile.certificate.is_none() {
+            return Err(Failure::new(Failure::USAGE, "--key is the key of a certificate: --certificate FILE"));
+        }
+        let certificate = profile.certificate.map(|certificate| {
+            let key = profile.certificate_key.unwrap_or_else(|| certificate.clone());
+            private::warn_of_key(&key);
+            CertificateFiles { certificate, key }
+        });
         let connection = Connection {
+            certificate,
             server: profile.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
             username: profile.username,
             password: Sources {

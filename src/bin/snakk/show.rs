@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use jiff::tz::TimeZone;
-use snakk::client::{Event, Hit, Message, NameLine, RoomLine, Status};
+use snakk::client::{Event, Hit, Message, NameLine, RoomLine, Status, TokenLine};
 use snakk::model::text::safe;
 use snakk::model::{Seq, Time};
 use snakk::tui::deeds::deed;
@@ -85,6 +85,15 @@ pub(crate) fn name(name: &NameLine) -> String {
     };
     let guest = if name.guest { ", guest" } else { "" };
     format!("{:<32} {presence}, {}{guest}{}", plain(&name.name), plain(&name.role), why(name.text.as_deref()))
+}
+
+/// A token or certificate as a list shows it.
+pub(crate) fn token(token: &TokenLine) -> String {
+    let what = token.fingerprint.map_or_else(|| "token".to_owned(), |fingerprint| fingerprint.to_string());
+    let label = if token.label.is_empty() { String::new() } else { format!("  {}", plain(&token.label)) };
+    let used = token.last_used.map_or_else(|| "never used".to_owned(), |time| format!("used {}", moment(time)));
+    let ends = token.expires.map(|time| format!(", ends {}", moment(time))).unwrap_or_default();
+    format!("{:>5}  {what}{label}  (made {}, {used}{ends})", token.token_id, moment(token.created))
 }
 
 /// A moment, in local time.

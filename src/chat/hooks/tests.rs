@@ -1,5 +1,6 @@
 use super::*;
 use crate::chat::hooks::ask::refused;
+use crate::model::Fingerprint;
 use crate::protocol::{Code, Refusal};
 
 #[test]
@@ -19,7 +20,8 @@ fn a_reason_is_one_line_that_can_be_shown() {
 #[test]
 fn no_secret_is_shown() {
     let secret = || Some(Secret("correct horse".into()));
-    let login = Login { username: "ann".to_owned(), password: secret(), token: secret(), peer: None };
+    let (username, certificate) = ("ann".to_owned(), Some(Fingerprint::from_bytes([7; 32])));
+    let login = Login { username, password: secret(), token: secret(), certificate, peer: None };
     assert!(!format!("{login:?}").contains("horse"));
 }
 

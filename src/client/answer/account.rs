@@ -3,11 +3,11 @@
 use serde::Deserialize;
 
 use super::Json;
-use super::json::{answers, secret, some_time, time};
-use crate::model::Time;
+use super::json::{answers, fingerprint, secret, some_fingerprint, some_time, time};
+use crate::model::{Fingerprint, Time};
 use crate::protocol::Secret;
 
-answers!(NewToken, Tokens, Sessions);
+answers!(NewToken, NewCertificate, Tokens, Sessions);
 
 /// A token that was made.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,6 +26,23 @@ pub struct NewToken {
     pub json: Json,
 }
 
+/// A certificate that may log in from now on.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct NewCertificate {
+    /// Which one it is.
+    #[serde(deserialize_with = "fingerprint")]
+    pub fingerprint: Fingerprint,
+    /// By which it is revoked, as a token is.
+    pub token_id: u64,
+    /// When it ends by itself.
+    #[serde(default, deserialize_with = "some_time")]
+    pub expires: Option<Time>,
+    /// The line as it came.
+    #[serde(skip)]
+    pub json: Json,
+}
+
 /// The answer to `token`, action "list".
 #[derive(Debug, Deserialize)]
 pub(in crate::client) struct Tokens {
@@ -34,12 +51,15 @@ pub(in crate::client) struct Tokens {
     json: Json,
 }
 
-/// A token as the list of them shows it.
+/// A token or certificate as the list of them shows it.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct TokenLine {
     /// By which it is revoked.
     pub token_id: u64,
+    /// Which certificate it is, if it is one.
+    #[serde(default, deserialize_with = "some_fingerprint")]
+    pub fingerprint: Option<Fingerprint>,
     /// What it is for.
     #[serde(default)]
     pub label: String,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::model::{Seq, Time};
+use crate::model::{Fingerprint, Seq, Time};
 use crate::protocol::Secret;
 
 /// A line as the server sent it: one JSON object. Its `Debug` does not show what is in it.
@@ -67,6 +67,15 @@ pub(in crate::client) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Time
 pub(in crate::client) fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {
     // An answer is not lost for a time that nobody can read.
     Ok(Option::<String>::deserialize(from)?.and_then(|text| Time::parse(&text)))
+}
+
+pub(super) fn fingerprint<'de, D: Deserializer<'de>>(from: D) -> Result<Fingerprint, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+}
+
+pub(super) fn some_fingerprint<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Fingerprint>, D::Error> {
+    // A list is not lost for a certificate of a kind that is not known yet.
+    Ok(Option::<String>::deserialize(from)?.and_then(|text| text.parse().ok()))
 }
 
 pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {

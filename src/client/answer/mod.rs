@@ -10,7 +10,7 @@ mod session;
 mod talk;
 mod word;
 
-pub use account::{NewToken, OwnSession, TokenLine};
+pub use account::{NewCertificate, NewToken, OwnSession, TokenLine};
 pub(super) use account::{Sessions, Tokens};
 pub use admin::{AccountLine, InvitationLine, NewInvite, Reloaded, ServerSessionLine, ServerStatus, SuspensionLine};
 pub(super) use admin::{AccountList, Disconnected, Invitations, LevelIs, LogLevelIs, ServerSessions, Suspensions};

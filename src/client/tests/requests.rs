@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::model::{Anchor, Level, MemberChange, RoomKind, RoomRole, ServerRole, Time, Visibility};
+use crate::model::{Anchor, Fingerprint, Level, MemberChange, RoomKind, RoomRole, ServerRole, Time, Visibility};
 use crate::protocol::Kind;
 
 /// A good answer to each request, with a key and a word of tomorrow where there is room for one.
@@ -22,7 +22,9 @@ fn answer_to(request: &Value) -> Value {
         "whoami" => json!({"username": "bob", "guest": false, "role": "admin", "sessions": 2}),
         "token" => match request["action"].as_str().unwrap() {
             "create" => json!({"token": "secret", "token_id": 5, "expires": until}),
-            "list" => json!({"tokens": [{"token_id": 5, "label": "ci", "created": TIME, "last_used": until}]}),
+            "certificate" => json!({"fingerprint": "ab".repeat(32), "token_id": 6, "expires": until}),
+            "list" => json!({"tokens": [{"token_id": 5, "label": "ci", "created": TIME, "last_used": until},
+                {"token_id": 6, "fingerprint": "ab".repeat(32), "label": "laptop", "created": TIME}]}),
             _ => json!({}),
         },
         "invitation" => match request["action"].as_str().unwrap() {
@@ -121,7 +123,13 @@ async fn each_request_has_a_method_and_its_answer_a_type() {
     me.change_password("old", "new").await.unwrap();
     let token = me.create_token("ci", Some(Duration::from_millis(1500))).await.unwrap();
     assert_eq!((&*token.token.0, token.token_id, token.expires), ("secret", 5, until));
-    assert_eq!(me.tokens().await.unwrap()[0].last_used, until);
+    let laptop = Fingerprint::from_bytes([0xab; 32]);
+    let added = me.add_certificate("laptop", Some(hour)).await.unwrap();
+    assert_eq!((added.fingerprint, added.token_id, added.expires), (laptop, 6, until));
+    assert_eq!(me.add_certificate_of(laptop, "", None).await.unwrap().fingerprint, laptop);
+    let tokens = me.tokens().await.unwrap();
+    assert_eq!((tokens[0].last_used, tokens[0].fingerprint), (until, None));
+    assert_eq!((tokens[1].last_used, tokens[1].fingerprint), (None, Some(laptop)));
     me.revoke_token(5).await.unwrap();
     assert!(me.sessions().await.unwrap()[0].current);
     assert!(me.close_session(7).await.unwrap().is_empty());

@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::caller::AnyCaller;
 use super::{Certificate, SEND_BYTES, TlsStream, VERSIONS, in_words, provider};
 use crate::net::Stream;
 
@@ -30,8 +31,10 @@ impl Acceptor {
     /// The cryptography does not do what TLS needs, which would be a mistake in how this program was built.
     pub fn new(certificate: Certificate) -> io::Result<Acceptor> {
         let shown = Arc::new(Shown(Mutex::new(certificate.certified)));
-        let config = ServerConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS);
-        let config = config.map_err(io::Error::other)?.with_no_client_auth();
+        let provider = provider();
+        let caller = Arc::new(AnyCaller::new(&provider));
+        let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(VERSIONS);
+        let config = config.map_err(io::Error::other)?.with_client_cert_verifier(caller);
         let mut config = config.with_cert_resolver(Arc::clone(&shown) as Arc<dyn ResolvesServerCert>);
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;

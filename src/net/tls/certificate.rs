@@ -18,7 +18,8 @@ use rustls::sign::CertifiedKey;
 
 use super::verifier::distrust;
 use super::{fingerprint, provider};
-use crate::net::{CertificateError, CertificateFiles, Distrust, Fingerprint};
+use crate::model::Fingerprint;
+use crate::net::{CertificateError, CertificateFiles, Distrust};
 
 /// A larger file is neither a certificate nor a key.
 const MAX_BYTES: u64 = 1 << 20;

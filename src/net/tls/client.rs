@@ -2,42 +2,51 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio_rustls::{TlsConnector, rustls};
 
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::verifier::Verifier;
-use super::{SEND_BYTES, TlsStream, VERSIONS, in_words, provider};
-use crate::net::{ConnectError, Host, Stream, Trust};
+use super::{Certificate, SEND_BYTES, TlsStream, VERSIONS, in_words, provider};
+use crate::net::{CertificateFiles, ConnectError, Host, Stream, Trust};
 
-/// What it takes to know a server: the authorities of the system, if they are asked.
+/// What it takes to know a server, the authorities of the system, if they are asked; and to be known there.
 pub struct Credentials {
     trust: Trust,
     roots: RootCertStore,
+    own: Option<Certificate>,
 }
 
 impl Credentials {
-    /// Reads the authorities of the system, if they are needed, without holding up the runtime. Anew each time, because
-    /// they change, and because hundreds of certificates are not worth keeping for the next connection.
+    /// Reads the authorities of the system, if they are needed, and one's own certificate, if there is one, without holding
+    /// up the runtime. Anew each time, because they change, and because hundreds of certificates are not worth keeping for
+    /// the next connection.
     ///
     /// # Errors
-    /// The reading was cut short. Authorities that cannot be read are no error: they are not trusted.
-    pub async fn load(trust: &Trust) -> io::Result<Credentials> {
-        let trust = trust.clone();
-        let roots = match trust {
-            Trust::System => tokio::task::spawn_blocking(system_roots).await.map_err(io::Error::other)?,
-            Trust::Pinned(_) | Trust::Anything => RootCertStore::empty(),
+    /// One's own certificate is of no use; or the reading was cut short. Authorities that cannot be read are no error: they
+    /// are not trusted.
+    pub async fn load(trust: &Trust, own: Option<&CertificateFiles>) -> Result<Credentials, ConnectError> {
+        let (trust, own) = (trust.clone(), own.cloned());
+        let read = move || {
+            let own = own.map(|files| Certificate::read(&files, SystemTime::now())).transpose()?;
+            let roots = match trust {
+                Trust::System => system_roots(),
+                Trust::Pinned(_) | Trust::Anything => RootCertStore::empty(),
+            };
+            Ok(Credentials { own, ..Credentials::with(trust, roots) })
         };
-        Ok(Credentials::with(trust, roots))
+        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
     }
 
-    /// With these authorities.
+    /// With these authorities, and nothing to show.
     pub(super) fn with(trust: Trust, roots: RootCertStore) -> Credentials {
-        Credentials { trust, roots }
+        Credentials { trust, roots, own: None }
     }
 
     /// Shakes hands with the server at the other end of a stream, which has to be that host. There is no limit to how long
@@ -55,7 +64,11 @@ impl Credentials {
         let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(VERSIONS);
         let config = config.map_err(io::Error::other)?.dangerous();
         let verifies = Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>;
-        let mut config = config.with_custom_certificate_verifier(verifies).with_no_client_auth();
+        let config = config.with_custom_certificate_verifier(verifies);
+        let mut config = match self.own {
+            Some(own) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own.certified))),
+            None => config.with_no_client_auth(),
+        };
         config.resumption = Resumption::disabled();
         let limit = |session: &mut rustls::ClientConnection| session.set_buffer_limit(Some(SEND_BYTES));
         match TlsConnector::from(Arc::new(config)).connect_with(name, stream, limit).await {

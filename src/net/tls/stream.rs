@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::{fingerprint, in_words};
+use crate::model::Fingerprint;
 use crate::net::stream::{self, Stream};
 
 /// A stream after its handshake.
@@ -36,6 +38,12 @@ impl TlsStream {
         TlsStream(Box::new(stream.into()))
     }
 
+    /// The certificate of the other side, if it has shown one. It holds its key.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<Fingerprint> {
+        self.0.get_ref().1.peer_certificates()?.first().map(|certificate| fingerprint(certificate))
+    }
+
     /// The two halves. The stream closes when both were dropped.
     #[must_use]
     pub fn split(self) -> (stream::ReadHalf, stream::WriteHalf) {
@@ -59,7 +67,7 @@ impl AsyncRead for TlsStream {
         Pin::new(&mut *self.get_mut().0).poll_read(cx, buffer).map_err(|error| match error.kind() {
             // The close was not announced, so somebody in the middle may have cut it.
             io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "the connection was cut off"),
-            _ => error,
+            _ => in_words(error),
         })
     }
 }

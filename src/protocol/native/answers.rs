@@ -42,6 +42,11 @@ pub(super) fn write_response(object: &mut Object<'_>, kind: Kind, response: &Res
             object.int(id_key, *id);
             object.maybe_time("expires", *expires);
         }
+        Response::Certified { fingerprint, id, expires } => {
+            object.str("fingerprint", &fingerprint.to_string());
+            object.int("token_id", *id);
+            object.maybe_time("expires", *expires);
+        }
         Response::Tokens(tokens) => object.objects("tokens", tokens, write_token),
         Response::Invitations(invitations) => object.objects("invitations", invitations, write_invitation),
         Response::Sessions(sessions) => object.objects("sessions", sessions, write_session),
@@ -168,8 +173,9 @@ fn write_login(object: &mut Object<'_>, login: &LoggedIn) {
 }
 
 fn write_token(token: &TokenLine, object: &mut Object<'_>) {
-    let TokenLine { token_id, label, created, expires, last_used } = token;
+    let TokenLine { token_id, fingerprint, label, created, expires, last_used } = token;
     object.int("token_id", *token_id);
+    object.maybe_str("fingerprint", fingerprint.map(|it| it.to_string()).as_deref());
     object.str("label", label.as_str());
     object.time("created", *created);
     object.maybe_time("expires", *expires);

@@ -1,6 +1,6 @@
 //! Accounts, tokens and invitations.
 
-use crate::model::{Line, MemberChange, Seq, ServerRole, Time, UserId};
+use crate::model::{Fingerprint, Line, MemberChange, Seq, ServerRole, Time, UserId};
 use crate::store::contract::{Subject, act, member};
 use crate::store::{Blocked, Change, Created, NewInvitation, NewToken, Store, StoredToken};
 
@@ -58,9 +58,15 @@ pub(crate) async fn an_account_changes<S: Store>(store: S) {
     assert_eq!(acts[0].1, act("role", None, &alice.0.to_string()));
 }
 
+/// Every third token is a certificate.
+fn certificate(hash: u8) -> Option<Fingerprint> {
+    hash.is_multiple_of(3).then(|| Fingerprint::from_bytes([100 + hash; 32]))
+}
+
 fn token(user: i64, hash: u8, expires: Option<i64>) -> Change {
     let (label, expires) = (Line::trusted(format!("token {hash}")), expires.map(Time));
-    Change::AddToken(NewToken { user: UserId(user), hash: [hash; 32], label, time: Time(5), expires })
+    let fingerprint = certificate(hash);
+    Change::AddToken(NewToken { user: UserId(user), hash: [hash; 32], fingerprint, label, time: Time(5), expires })
 }
 
 pub(crate) async fn tokens_belong_to_their_account<S: Store>(store: S) {
@@ -77,6 +83,7 @@ pub(crate) async fn tokens_belong_to_their_account<S: Store>(store: S) {
     let stored = |id, number: u8, expires: Option<i64>, used: Option<i64>| StoredToken {
         id,
         user: UserId(alice),
+        fingerprint: certificate(number),
         label: Line::trusted(format!("token {number}")),
         created: Time(5),
         expires: expires.map(Time),

@@ -120,8 +120,8 @@ impl State {
             return 0;
         }
         self.last_token += 1;
-        let NewToken { user, hash, label, time, expires } = new.clone();
-        let token = StoredToken { id: self.last_token, user, label, created: time, expires, used: None };
+        let NewToken { user, hash, fingerprint, label, time, expires } = new.clone();
+        let token = StoredToken { id: self.last_token, user, fingerprint, label, created: time, expires, used: None };
         self.tokens.push((hash, token));
         self.last_token
     }

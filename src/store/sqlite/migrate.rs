@@ -12,8 +12,11 @@ use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::{OpenError, backup};
 
 /// All migrations. The n-th one leads from format n - 1 to format n. Only ever added to.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("../../../migrations/0001_first.sql"), include_str!("../../../migrations/0002_whole_protocol.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/0001_first.sql"),
+    include_str!("../../../migrations/0002_whole_protocol.sql"),
+    include_str!("../../../migrations/0003_certificates.sql"),
+];
 
 /// The number of the last one.
 pub(super) fn newest(migrations: &[&str]) -> i64 {

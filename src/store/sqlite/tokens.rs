@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::model::{Line, Time, UserId};
+use crate::model::{Fingerprint, Line, Time, UserId};
 use crate::store::sqlite::accounts::{self, answer};
 use crate::store::sqlite::log::unsigned;
 use crate::store::sqlite::moments;
@@ -10,10 +10,10 @@ use crate::store::{Account, Hash, NewToken, StoredToken};
 
 pub(super) const SELECT_TOKEN: &str = "SELECT accounts.id, accounts.name, accounts.folded, accounts.role, \
     accounts.password_hash, accounts.seen, accounts.deleted, \
-    tokens.id, tokens.user, tokens.label, tokens.created, tokens.expires, tokens.used \
+    tokens.id, tokens.user, tokens.label, tokens.created, tokens.expires, tokens.used, tokens.fingerprint \
     FROM tokens JOIN accounts ON accounts.id = tokens.user WHERE tokens.hash = ?1";
 pub(super) const SELECT_TOKENS: &str =
-    "SELECT id, user, label, created, expires, used FROM tokens WHERE user = ?1 ORDER BY id";
+    "SELECT id, user, label, created, expires, used, fingerprint FROM tokens WHERE user = ?1 ORDER BY id";
 
 /// Gives an account a token; answers its id.
 pub(super) fn add(conn: &Connection, token: &NewToken) -> rusqlite::Result<u64> {
@@ -21,10 +21,11 @@ pub(super) fn add(conn: &Connection, token: &NewToken) -> rusqlite::Result<u64> 
     if taken || !accounts::is_there(conn, token.user)? {
         return Ok(0);
     }
-    let mut insert =
-        conn.prepare_cached("INSERT INTO tokens (user, hash, label, created, expires) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    let expires = moments::to_column(token.expires);
-    let id = insert.insert((token.user.0, &token.hash[..], token.label.as_str(), token.time.0, expires))?;
+    let sql = "INSERT INTO tokens (user, hash, label, created, expires, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let NewToken { user, hash, fingerprint, label, time, expires } = token;
+    let (expires, fingerprint) =
+        (moments::to_column(*expires), fingerprint.as_ref().map_or(&[][..], |it| it.as_bytes()));
+    let id = conn.prepare_cached(sql)?.insert((user.0, &hash[..], label.as_str(), time.0, expires, fingerprint))?;
     unsigned(0, id)
 }
 
@@ -51,7 +52,7 @@ pub(super) fn of(conn: &Connection, user: UserId) -> rusqlite::Result<Vec<Stored
     conn.prepare_cached(SELECT_TOKENS)?.query_map([user.0], |row| token(row, 0))?.collect()
 }
 
-/// The token in six columns of a row.
+/// The token in seven columns of a row.
 fn token(row: &Row<'_>, at: usize) -> rusqlite::Result<StoredToken> {
     Ok(StoredToken {
         id: unsigned(at, row.get(at)?)?,
@@ -60,6 +61,7 @@ fn token(row: &Row<'_>, at: usize) -> rusqlite::Result<StoredToken> {
         created: Time(row.get(at + 3)?),
         expires: moments::from_column(row.get(at + 4)?),
         used: moments::from_column(row.get(at + 5)?),
+        fingerprint: row.get_ref(at + 6)?.as_blob()?.try_into().ok().map(Fingerprint::from_bytes),
     })
 }
 

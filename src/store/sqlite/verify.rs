@@ -297,6 +297,11 @@ const NOWHERE: &[(i64, &str, &str)] = &[
         "tokens without an account",
     ),
     (
+        3,
+        "SELECT count(*) FROM tokens WHERE length(fingerprint) NOT IN (0, 32)",
+        "certificates whose fingerprint is none",
+    ),
+    (
         2,
         "SELECT count(*) FROM blocks WHERE user NOT IN (SELECT id FROM accounts WHERE deleted = 0)",
         "blocks without an account",

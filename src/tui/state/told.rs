@@ -45,7 +45,7 @@ impl State {
             Event::Invited(invited) => self.invited(invited),
             Event::Removed(removed) => self.removed(removed),
             Event::Notice { text } => self.tell(NoteSort::Told, format!("notice from the server: {text}")),
-            Event::Shutdown { reason, .. } => self.say(format!("the server stops: {reason}")),
+            Event::Shutdown { reason, .. } => self.say(format!("the session ends: {reason}")),
             Event::Disconnected { reason, retry_in: Some(wait) } => {
                 let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
                 let retry_at = Time(self.now.0.saturating_add(wait));

@@ -84,6 +84,18 @@ impl Person {
         ended(self.start(args)).await
     }
 
+    /// Writes their settings, in the usual place.
+    pub(crate) fn settle(&self, text: &str) {
+        fs::create_dir_all(self.path(".config/snakk")).expect("a folder");
+        self.secret(".config/snakk/config.toml", text);
+    }
+
+    /// Runs it with these variables, set as a shell sets them (`NAME=value`), and without a server in them.
+    pub(crate) async fn run_with(&self, variables: &str, args: &[&str]) -> Ended {
+        let line = format!("unset SNAKK_SERVER; {variables} exec \"$0\" \"$@\" </dev/null");
+        ended(daemon().spawn_by(self.shell(&line, args))).await
+    }
+
     /// Runs it with this on its standard input.
     pub(crate) async fn run_on(&self, input: &str, args: &[&str]) -> Ended {
         fs::write(self.path("input"), input).expect("a file");

@@ -14,6 +14,7 @@ pub(crate) fn whole() -> Vec<Value> {
         json!({"request": "whoami"}),
         json!({"request": "password", "old": "wrong horse", "new": "another horse"}),
         json!({"request": "token", "action": "create", "label": "bot", "for_s": 60}),
+        json!({"request": "token", "action": "certificate", "label": "bot", "for_s": 60, "fingerprint": "00".repeat(32)}),
         json!({"request": "token", "action": "revoke", "token_id": 100_000}),
         json!({"request": "sessions", "close": 100_000}),
         json!({"request": "delete_account", "password": "wrong horse"}),

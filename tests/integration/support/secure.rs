@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
 use tokio_util::sync::CancellationToken;
 
@@ -91,12 +92,19 @@ impl Authority {
         check_certificates(&config).expect("a good certificate")[0].fingerprint
     }
 
-    fn config(&self, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
+    fn config(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        shown: Option<&CertifiedKey>,
+    ) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.der().clone()).expect("a certificate");
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let config = config.with_protocol_versions(versions).expect("versions");
-        Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+        let config = config.with_protocol_versions(versions).expect("versions").with_root_certificates(roots);
+        Arc::new(match shown {
+            Some(shown) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown.clone()))),
+            None => config.with_no_client_auth(),
+        })
     }
 
     /// Connects to a server whose certificate it has signed. With an IP address there is no SNI.
@@ -107,16 +115,38 @@ impl Authority {
         host: &str,
         versions: &[&'static SupportedProtocolVersion],
     ) -> std::io::Result<Secure> {
+        self.connect_by(self.config(versions, None), name, stream, host).await
+    }
+
+    async fn connect_by(
+        &self,
+        config: Arc<ClientConfig>,
+        name: &str,
+        stream: TcpStream,
+        host: &str,
+    ) -> std::io::Result<Secure> {
         let host = ServerName::try_from(host.to_owned()).expect("a host");
         stream.set_nodelay(true)?;
-        let stream = within("a handshake", TlsConnector::from(self.config(versions)).connect(host, stream)).await?;
+        let stream = within("a handshake", TlsConnector::from(config).connect(host, stream)).await?;
         Ok(Wire::on(name, stream))
+    }
+
+    /// Connects, and shows a certificate.
+    pub(crate) async fn connect_showing(
+        &self,
+        shown: &CertifiedKey,
+        name: &str,
+        address: SocketAddr,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> std::io::Result<Secure> {
+        let stream = within("a connection", TcpStream::connect(address)).await?;
+        self.connect_by(self.config(versions, Some(shown)), name, stream, "localhost").await
     }
 
     /// The message with which a good client begins.
     pub(crate) fn first_message(&self) -> Vec<u8> {
         let host = ServerName::try_from("localhost").expect("a host");
-        let mut client = ClientConnection::new(self.config(BOTH), host).expect("a client");
+        let mut client = ClientConnection::new(self.config(BOTH, None), host).expect("a client");
         let mut message = Vec::new();
         client.write_tls(&mut message).expect("a vector takes everything");
         message

@@ -326,6 +326,9 @@ impl Town {
                 self.tokens.push(json!({"username": "bob", "token": made["token"]}));
             }
         }
+        let certificate = json!({"request": "token", "action": "certificate", "label": "laptop",
+            "fingerprint": "07".repeat(32), "for_s": LONG_S});
+        self.ask(&mut bob, certificate).await;
         self.ask(&mut self.person("cleo").await, json!({"request": "block", "username": "Greta"})).await;
         self.each(
             &mut self.person("Greta").await,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::Location;
 use std::time::{Duration, Instant};
@@ -54,11 +55,11 @@ impl Wire {
     }
 
     /// Connects, if that is possible.
-    pub(crate) async fn try_connect(name: &str, address: SocketAddr) -> std::io::Result<Wire> {
+    pub(crate) async fn try_connect(name: &str, address: SocketAddr) -> io::Result<Wire> {
         Wire::try_connect_from(None, name, address).await
     }
 
-    async fn try_connect_from(from: Option<IpAddr>, name: &str, address: SocketAddr) -> std::io::Result<Wire> {
+    async fn try_connect_from(from: Option<IpAddr>, name: &str, address: SocketAddr) -> io::Result<Wire> {
         let socket = TcpSocket::new_v4()?;
         if let Some(from) = from {
             socket.bind(SocketAddr::new(from, 0))?;
@@ -67,7 +68,7 @@ impl Wire {
     }
 
     /// Over a socket with options of its own.
-    pub(crate) fn over(name: &str, stream: TcpStream) -> std::io::Result<Wire> {
+    pub(crate) fn over(name: &str, stream: TcpStream) -> io::Result<Wire> {
         stream.set_nodelay(true)?;
         Ok(Wire::on(name, stream))
     }
@@ -336,6 +337,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             self.send(json!({"request": "ping", "id": id})).await;
             let pong = json!({"response": "ping", "id": id});
             self.compared(at, &pong, Rest::Anything, &mut Known::new()).await;
+        }
+    }
+
+    /// Waits for the end of the connection, which is an error.
+    #[track_caller]
+    pub(crate) fn expect_broken(&mut self) -> impl Future<Output = io::Error> {
+        let at = Location::caller();
+        async move {
+            match timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await {
+                Ok(Err(error)) => error,
+                other => self.fail(at, &format!("awaited an error\n  but got {other:?}")),
+            }
         }
     }
 

@@ -44,6 +44,7 @@ fn what_the_example_has_in_comments_is_good_too() {
     let base = &settings.base;
     let all = [base.server.is_some(), base.username.is_some(), base.room.is_some(), base.password_command.is_some()];
     assert!(all.iter().all(|there| *there) && base.password_file.is_some() && base.tls_fingerprint.is_some());
+    assert!(base.certificate.is_some() && base.certificate_key.is_some());
     assert_eq!(settings.profiles["work"].server.as_deref(), Some("tls://chat.example.org"));
 }
 
@@ -51,7 +52,7 @@ fn what_the_example_has_in_comments_is_good_too() {
 fn every_key_can_be_set() {
     let settings = good(
         "server = \"h:1\"\nusername = \"ann\"\nroom = \"dev\"\npassword_command = [\"pass\", \"show\"]\n\
-         password_file = \"secret\"\ntls_fingerprint = \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"\n\
+         password_file = \"secret\"\ncertificate = \"ann.crt\"\ncertificate_key = \"~/ann.key\"\ntls_fingerprint = \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"\n\
          [screen]\ntheme = \"mono\"\ntime_format = \"%c\"\nnotify = \"osc9\"\nnotify_command = [\"a\", \"b\"]\n\
          notify_text = true\nmembers = false\nrtl = \"terminal\"\nemoji = \"simple\"\nmouse = true\n[profile.work]\npassword_command = \"x | y\"\n",
     );
@@ -62,6 +63,8 @@ fn every_key_can_be_set() {
     );
     assert_eq!(base.password_command, Some(PasswordCommand::Words(vec!["pass".to_owned(), "show".to_owned()])));
     assert_eq!(base.password_file.as_deref(), Some(Path::new("/etc/x/secret")));
+    assert_eq!(base.certificate.as_deref(), Some(Path::new("/etc/x/ann.crt")));
+    assert_eq!(base.certificate_key, Some(folders::home().unwrap_or_default().join("ann.key")));
     let screen = Screen {
         theme: Theme::Mono,
         time_format: "%c".to_owned(),
@@ -84,12 +87,14 @@ fn each_problem_is_told_with_its_place() {
     let cases = [
         (
             "usernam = \"x\"",
-            "1:1: unknown key usernam, there are server, username, room, password_command, password_file, tls_fingerprint, \
+            "1:1: unknown key usernam, there are server, username, room, password_command, password_file, certificate, \
+             certificate_key, tls_fingerprint, \
              profile, screen; did you mean \"username\"?",
         ),
         (
             "theme = \"dark\"",
-            "1:1: unknown key theme, there are server, username, room, password_command, password_file, tls_fingerprint, \
+            "1:1: unknown key theme, there are server, username, room, password_command, password_file, certificate, \
+             certificate_key, tls_fingerprint, \
              profile, screen; did you mean \"screen.theme\"?",
         ),
         (
@@ -99,7 +104,7 @@ fn each_problem_is_told_with_its_place() {
         ),
         (
             "[profile.a]\nthem = 1",
-            "2:1: unknown key profile.a.them, profile.a has server, username, room, password_command, password_file, \
+            "2:1: unknown key profile.a.them, profile.a has server, username, room, password_command, password_file, certificate, certificate_key, \
              tls_fingerprint",
         ),
         (
@@ -168,12 +173,14 @@ fn a_profile_takes_what_it_leaves_out_from_the_top_of_the_file() {
 }
 
 #[test]
-fn a_password_and_a_fingerprint_are_for_the_server_and_the_name_that_they_stand_with() {
+fn a_password_a_certificate_and_a_fingerprint_are_for_the_server_and_the_name_that_they_stand_with() {
     let print = "ab".repeat(32);
     let below = Profile {
         server: Some("tls://Chat.example".to_owned()),
         username: Some("ann".to_owned()),
         password_file: Some("secret".into()),
+        certificate: Some("ann.crt".into()),
+        certificate_key: Some("ann.key".into()),
         tls_fingerprint: Some(print.clone()),
         ..Profile::default()
     };
@@ -197,6 +204,8 @@ fn a_password_and_a_fingerprint_are_for_the_server_and_the_name_that_they_stand_
             (password, fingerprint),
             "{said:?}"
         );
+        let shown = (counts.certificate.is_some(), counts.certificate_key.is_some());
+        assert_eq!(shown, (password, password), "{said:?}");
     }
     // Where no server or name is said, they are for the usual ones.
     let usual = Profile { server: None, username: None, ..below.clone() };
@@ -215,4 +224,9 @@ fn a_password_and_a_fingerprint_are_for_the_server_and_the_name_that_they_stand_
     let own =
         Profile { password_command: Some(PasswordCommand::Shell("x".to_owned())), ..Profile::default() }.over(&below);
     assert!(own.password_command.is_some() && own.password_file.is_none());
+    // And its own certificate has its own key, but a key may be said alone.
+    let own = Profile { certificate: Some("other.pem".into()), ..Profile::default() }.over(&below);
+    assert_eq!((own.certificate, own.certificate_key), (Some("other.pem".into()), None));
+    let key = Profile { certificate_key: Some("other.key".into()), ..Profile::default() }.over(&below);
+    assert_eq!((key.certificate, key.certificate_key), (Some("ann.crt".into()), Some("other.key".into())));
 }

@@ -31,7 +31,8 @@ pub(super) async fn by_host(
         _ => None,
     };
     let (username, password, token) = (name.as_str().to_owned(), password.cloned(), token.cloned());
-    let identity = match host.identify(Login { username, password, token, peer }).await {
+    let certificate = session.certificate();
+    let identity = match host.identify(Login { username, password, token, certificate, peer }).await {
         Ok(None) => return Ok(None),
         Ok(Some(identity)) => identity,
         Err(refusal) => {

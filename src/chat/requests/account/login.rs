@@ -22,7 +22,7 @@ use crate::store::{Account, Change, Hash, Most, StoredToken, Unread};
 pub(super) enum Proof {
     /// With the password of that hash.
     Password(Box<str>),
-    /// With a token.
+    /// With a token, or a certificate.
     Token(Hash, StoredToken),
     /// The program that the chat lives in says so.
     Host,
@@ -43,7 +43,7 @@ pub(in crate::chat::requests) async fn login(session: &Arc<Session>, username: &
         Credential::Password(password) => with_password(session, &name, &password).await,
         Credential::Token(token) if token.0.starts_with(secret::TOKEN) => with_token(session, &name, &token).await,
         Credential::Token(token) => as_returning_guest(session, name, &token).await,
-        Credential::None => as_guest(session, name).await,
+        Credential::None => with_certificate_or_as_guest(session, name).await,
     }
     .map(|logged_in| Response::LoggedIn(Box::new(logged_in)))
 }
@@ -62,7 +62,7 @@ pub(in crate::chat::requests) async fn enter(
     match (by_host(session, &name, password.as_ref(), None).await?, password) {
         (Some(logged_in), _) => logged_in,
         (None, Some(password)) => with_password(session, &name, &password).await?,
-        (None, None) => as_guest(session, name).await?,
+        (None, None) => with_certificate_or_as_guest(session, name).await?,
     };
     let person = session.person().ok_or(Code::Internal)?;
     let entered = async {
@@ -165,6 +165,14 @@ pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<()
     Ok(())
 }
 
+/// Somebody who says only a name: the account that knows the certificate of the connection, or a guest.
+async fn with_certificate_or_as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Refusal> {
+    match with_certificate(session, &name).await? {
+        Some(logged_in) => Ok(logged_in),
+        None => as_guest(session, name).await,
+    }
+}
+
 async fn as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
     admits_guest(session, &name.skeleton(), &name.look())?;
@@ -196,15 +204,36 @@ async fn with_token(session: &Arc<Session>, name: &Username, token: &Secret) -> 
     let chat = &session.chat;
     let attempt = Attempt::take(session, name)?;
     let hash = secret::hash(&token.0);
+    let Some((token, account)) = good_token(chat, hash, name).await? else {
+        return Err(attempt.failed(Code::BadCredentials));
+    };
+    attempt.succeeded();
+    as_account(session, account, Proof::Token(hash, token)).await
+}
+
+/// The connection has shown a certificate: it is for the account of that name, if there is one. There is nothing to guess,
+/// so this is no attempt that counts.
+async fn with_certificate(session: &Arc<Session>, name: &Username) -> Result<Option<LoggedIn>, Refusal> {
+    let chat = &session.chat;
+    let Some(certificate) = session.certificate() else { return Ok(None) };
+    let account = chat.store.account(name.folded()).await.map_err(|error| unavailable(&error))?;
+    let Some(account) = account else { return Ok(None) };
+    let hash = secret::hash_of(&certificate, account.id);
+    let Some((token, account)) = good_token(chat, hash, name).await? else { return Err(Code::BadCredentials.into()) };
+    as_account(session, account, Proof::Token(hash, token)).await.map(Some)
+}
+
+/// The token or certificate of that hash, if one can log in with it under that name; it is used now.
+async fn good_token(chat: &Chat, hash: Hash, name: &Username) -> Result<Option<(StoredToken, Account)>, Refusal> {
     let found = chat.store.token(hash).await.map_err(|error| unavailable(&error))?;
     let now = chat.clock.now();
-    let holds = |(token, account): &(StoredToken, Account)| {
-        account.name == *name && !account.deleted && token.expires.is_none_or(|expires| now < expires)
-    };
-    let Some((token, account)) = found.filter(holds) else { return Err(attempt.failed(Code::BadCredentials)) };
-    attempt.succeeded();
-    chat.note(Change::UseToken { id: token.id, time: now });
-    as_account(session, account, Proof::Token(hash, token)).await
+    let good =
+        |(token, account): &(StoredToken, Account)| account.name == *name && !account.deleted && token.is_good(now);
+    let found = found.filter(good);
+    if let Some((token, _)) = &found {
+        chat.note(Change::UseToken { id: token.id, time: now });
+    }
+    Ok(found)
 }
 
 /// What the account is now that proved itself a moment ago, if what proved it still does.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::protocol::native::decode::keys::Keys;
+use crate::protocol::object::string;
 use crate::protocol::{Credential, Refusal, Request, TokenAction, json};
 
 pub(super) fn hello(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
@@ -37,17 +38,22 @@ pub(super) fn password(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
 pub(super) fn token(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
     let action = keys.need(keys.choice("action", Action::parse)?, "action")?;
     let (label, for_s, token_id) = (keys.remark("label")?, keys.for_s()?, keys.number("token_id")?);
+    let fingerprint = keys.maybe("fingerprint", |value| string(value)?.parse().ok())?;
     Ok(Request::Token(match action {
         Action::Create => {
-            keys.without(&["token_id"])?;
+            keys.without(&["fingerprint", "token_id"])?;
             TokenAction::Create { label, for_s }
         }
+        Action::Certificate => {
+            keys.without(&["token_id"])?;
+            TokenAction::Certificate { fingerprint, label, for_s }
+        }
         Action::List => {
-            keys.without(&["label", "for_s", "token_id"])?;
+            keys.without(&["label", "for_s", "fingerprint", "token_id"])?;
             TokenAction::List
         }
         Action::Revoke => {
-            keys.without(&["label", "for_s"])?;
+            keys.without(&["label", "for_s", "fingerprint"])?;
             TokenAction::Revoke { token_id: keys.need(token_id, "token_id")? }
         }
     }))
@@ -68,6 +74,8 @@ pub(super) fn delete(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
 /// What is to be done about tokens or invitations.
 pub(super) enum Action {
     Create,
+    /// Only about tokens.
+    Certificate,
     List,
     Revoke,
 }
@@ -76,6 +84,7 @@ impl Action {
     pub(super) fn parse(word: &str) -> Option<Action> {
         match word {
             "create" => Some(Action::Create),
+            "certificate" => Some(Action::Certificate),
             "list" => Some(Action::List),
             "revoke" => Some(Action::Revoke),
             _ => None,

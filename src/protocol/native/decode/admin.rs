@@ -24,6 +24,7 @@ pub(super) fn invitation(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
             keys.without(&["invitation_id"])?;
             InvitationAction::Create { label, count: count.unwrap_or(1), for_s }
         }
+        Action::Certificate => return Err(Refusal::bad_request("action")),
         Action::List => {
             keys.without(&["label", "count", "for_s", "invitation_id"])?;
             InvitationAction::List

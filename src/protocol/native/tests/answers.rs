@@ -2,8 +2,8 @@
 
 use super::{NOON, answered, joined, lobby};
 use crate::model::{
-    Body, Entry, Epoch, Level, Line, Message, Reaction, RoomKind, RoomName, Seq, ServerRole, Settings, Text, Time,
-    UserId, Visibility,
+    Body, Entry, Epoch, Fingerprint, Level, Line, Message, Reaction, RoomKind, RoomName, Seq, ServerRole, Settings,
+    Text, Time, UserId, Visibility,
 };
 use crate::protocol::course::tests::{named, said};
 use crate::protocol::response::{
@@ -67,14 +67,20 @@ pub(in crate::protocol) fn whole() -> Vec<(Kind, Response, &'static str)> {
         (Kind::Token, minted(), r#""token":"s\"1","token_id":3,"expires":"2026-01-31T18:00:00.500Z""#),
         (
             Kind::Token,
+            Response::Certified { fingerprint: Fingerprint::from_bytes([0xab; 32]), id: 4, expires: Some(EVENING) },
+            r#""fingerprint":"SHA256:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB","token_id":4,"expires":"2026-01-31T18:00:00.500Z""#,
+        ),
+        (
+            Kind::Token,
             Response::Tokens(vec![TokenLine {
                 token_id: 3,
+                fingerprint: Some(Fingerprint::from_bytes([0xab; 32])),
                 label: line("bot"),
                 created: NOON,
                 expires: Some(EVENING),
                 last_used: Some(NOON),
             }]),
-            r#""tokens":[{"token_id":3,"label":"bot","created":"2026-01-31T12:00:00.000Z","expires":"2026-01-31T18:00:00.500Z","last_used":"2026-01-31T12:00:00.000Z"}]"#,
+            r#""tokens":[{"token_id":3,"fingerprint":"SHA256:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB","label":"bot","created":"2026-01-31T12:00:00.000Z","expires":"2026-01-31T18:00:00.500Z","last_used":"2026-01-31T12:00:00.000Z"}]"#,
         ),
         (
             Kind::Sessions,
@@ -353,6 +359,7 @@ fn what_there_is_not_is_left_out() {
             Kind::Token,
             Response::Tokens(vec![TokenLine {
                 token_id: 3,
+                fingerprint: None,
                 label: line(""),
                 created: NOON,
                 expires: None,

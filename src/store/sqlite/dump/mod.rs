@@ -4,7 +4,7 @@
 //! The first line says what it is, and the last one that it is whole:
 //!
 //! ```json
-//! {"export":"snakk","format":1,"schema":2,"server":"snakk","time":"2026-01-31T12:00:00.000Z"}
+//! {"export":"snakk","format":1,"schema":3,"server":"snakk","time":"2026-01-31T12:00:00.000Z"}
 //! {"table":"accounts","row":{"id":1,"name":"alice", ..}}
 //! {"end":true,"rows":1}
 //! ```

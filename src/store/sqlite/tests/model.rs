@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::model::{
-    Anchor, Body, Entry, Level, Line, MemberChange, Message, RoomChange, RoomId, RoomKind, RoomName, RoomRole, Seq,
-    ServerRole, Text, Time, UserId, Username, Visibility,
+    Anchor, Body, Entry, Fingerprint, Level, Line, MemberChange, Message, RoomChange, RoomId, RoomKind, RoomName,
+    RoomRole, Seq, ServerRole, Text, Time, UserId, Username, Visibility,
 };
 use crate::store::contract::{Subject, act, most, new_room, said, search};
 use crate::store::sqlite::{Durability, Options, SqliteStore};
@@ -163,7 +163,8 @@ fn change() -> impl Strategy<Value = Change> {
         || (number(), 0..3_u8).prop_map(|(user, n)| Blocked { user: UserId(user), name: format!("n{n}").into() });
     let target = || (0..3_u8).prop_map(|n| Box::<str>::from(format!("name:{n}")));
     let token = (user(), 0..4_u8, line(), time(), until()).prop_map(|(user, hash, label, time, expires)| {
-        Change::AddToken(NewToken { user, hash: [hash; 32], label, time, expires })
+        let fingerprint = (hash > 2).then(|| Fingerprint::from_bytes([hash; 32]));
+        Change::AddToken(NewToken { user, hash: [hash; 32], fingerprint, label, time, expires })
     });
     let invitation =
         (0..3_u8, line(), 0..3_u32, time(), until(), noted()).prop_map(|(hash, label, count, time, expires, act)| {

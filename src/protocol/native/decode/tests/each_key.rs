@@ -13,6 +13,7 @@ const WHOLE: &[&str] = &[
     r#"{"request":"whoami"}"#,
     r#"{"request":"password","old":"a","new":"b"}"#,
     r#"{"request":"token","action":"create","label":"l","for_s":60}"#,
+    r#"{"request":"token","action":"certificate","label":"l","for_s":60,"fingerprint":"0707070707070707070707070707070707070707070707070707070707070707"}"#,
     r#"{"request":"token","action":"list"}"#,
     r#"{"request":"token","action":"revoke","token_id":1}"#,
     r#"{"request":"sessions","close":1}"#,
@@ -100,7 +101,7 @@ fn expected(kind: &str, key: &str, value: &str) -> Option<Code> {
         (_, "text" | "topic" | "client" | "label" | "reason" | "emoji" | "query") => is_string,
         _ => {
             let choices = ["kind", "history", "role", "status", "level", "action"];
-            let others = ["room", "name", "after", "nonce", "limit", "for_s", "count"];
+            let others = ["room", "name", "after", "nonce", "limit", "for_s", "count", "fingerprint"];
             assert!(choices.iter().chain(&others).any(|other| *other == key), "{kind}.{key}");
             false
         }
@@ -166,10 +167,10 @@ fn a_key_that_is_left_out_is_missed_by_its_name_or_not_needed() {
         "password" => true,
         "topic" => kind == "topic",
         "text" => kind != "status",
-        "label" | "reason" | "from" | "limit" | "for_s" | "count" | "remove" | "nonce" | "reply_to" | "client"
-        | "protocol" | "data" | "invite" | "token" | "close" | "after" | "kind" | "since" | "epoch" | "backlog"
-        | "name" | "history" | "slow_mode_s" | "retention_days" | "retention_entries" | "before" | "around"
-        | "level" => false,
+        "label" | "fingerprint" | "reason" | "from" | "limit" | "for_s" | "count" | "remove" | "nonce" | "reply_to"
+        | "client" | "protocol" | "data" | "invite" | "token" | "close" | "after" | "kind" | "since" | "epoch"
+        | "backlog" | "name" | "history" | "slow_mode_s" | "retention_days" | "retention_entries" | "before"
+        | "around" | "level" => false,
         "action" => kind != "message",
         "target" => kind != "report",
         _ => true,
@@ -208,6 +209,8 @@ fn keys_that_contradict_each_other_are_refused() {
         (r#"{"request":"search","query":"q","before":1,"after":1}"#, "before"),
         (r#"{"request":"search","query":"q","room":"a","before":1,"after":1}"#, "after"),
         (r#"{"request":"token","action":"create","token_id":1}"#, "token_id"),
+        (r#"{"request":"token","action":"create","fingerprint":"SHA256:x"}"#, "fingerprint"),
+        (r#"{"request":"token","action":"certificate","token_id":1}"#, "token_id"),
         (r#"{"request":"token","action":"list","label":"l"}"#, "label"),
         (r#"{"request":"token","action":"list","token_id":1}"#, "token_id"),
         (r#"{"request":"token","action":"revoke","token_id":1,"for_s":1}"#, "for_s"),

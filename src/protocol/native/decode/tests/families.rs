@@ -1,7 +1,7 @@
 //! What the requests of each family are when they are read.
 
 use super::*;
-use crate::model::{Level, MemberChange, RoomChange, RoomKind, RoomRole, ServerRole, Visibility};
+use crate::model::{Fingerprint, Level, MemberChange, RoomChange, RoomKind, RoomRole, ServerRole, Visibility};
 use crate::protocol::{InvitationAction, Moderation, SearchFor, Secret, TokenAction, Whom};
 
 fn named(object: &str, field: &str) {
@@ -33,6 +33,18 @@ fn account_requests_have_all_their_keys() {
         (
             r#"{"request":"token","action":"create","label":""}"#,
             Request::Token(TokenAction::Create { label: None, for_s: None }),
+        ),
+        (
+            r#"{"request":"token","action":"certificate"}"#,
+            Request::Token(TokenAction::Certificate { fingerprint: None, label: None, for_s: None }),
+        ),
+        (
+            r#"{"request":"token","action":"certificate","label":"laptop","for_s":60,"fingerprint":"SHA256 Fingerprint=0707070707070707070707070707070707070707070707070707070707070707"}"#,
+            Request::Token(TokenAction::Certificate {
+                fingerprint: Some(Fingerprint::from_bytes([7; 32])),
+                label: Some("laptop".into()),
+                for_s: Some(60),
+            }),
         ),
         (r#"{"request":"token","action":"list"}"#, Request::Token(TokenAction::List)),
         (r#"{"request":"token","action":"revoke","token_id":3}"#, Request::Token(TokenAction::Revoke { token_id: 3 })),
