@@ -166,6 +166,10 @@ impl<'a> Passes<'a> {
                     took: Duration::ZERO,
                 },
                 Ok(false) => {
+                    tracing::warn!(
+                        "traces of what was deleted may stay in the database until their place is used again, for the pages \
+                         cannot be scrubbed here; SQLite needs the flag SQLITE_ENABLE_DBPAGE_VTAB (docs/embedding.md)"
+                    );
                     self.scrub.unable.store(true, Ordering::Release);
                     self.at = None;
                     return false;
