@@ -221,7 +221,7 @@ async fn send(
     loop {
         while waiting < IN_FLIGHT && !*stopped.borrow() {
             let number = posts.len();
-            let text = format!("{name} says {number} {}", "x".repeat(number % 50));
+            let text = format!("{name} says {number} {}", "x".repeat(number % 500));
             let post = Post::new(&rooms[number % rooms.len()], text, format!("{name}/{number}"));
             let request = post.request(number);
             posts.push(post);

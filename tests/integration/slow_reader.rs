@@ -86,7 +86,8 @@ async fn a_reader_that_reads_nothing_costs_nothing_and_loses_nothing() {
     load.acknowledged(20_000).await;
     let ledger = load.stop().await;
     let grown = memory(&daemon).saturating_sub(before);
-    assert!(grown < 8 * 1024, "{grown} KiB more than the {before} before");
+    // What the four of them have not read is more than twice that.
+    assert!(grown < 16 * 1024, "{grown} KiB more than the {before} before");
     delays.sort();
     assert!(delays[delays.len() * 9 / 10] < Duration::from_millis(500), "{delays:?}");
     posts.extend(ledger.posts);
@@ -103,7 +104,7 @@ async fn a_reader_that_reads_nothing_costs_nothing_and_loses_nothing() {
     }
     check(daemon.address(), &posts, &seen).await;
     let grown = memory(&daemon).saturating_sub(before);
-    assert!(grown < 16 * 1024, "{grown} KiB more than the {before} before");
+    assert!(grown < 24 * 1024, "{grown} KiB more than the {before} before");
 }
 
 #[tokio::test]
