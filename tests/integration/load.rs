@@ -161,6 +161,11 @@ impl Load {
     /// Starts so many senders, who post to the rooms in turn until the connection ends, or [`Load::stop`]. The word tells
     /// their texts from those of another load.
     pub(crate) async fn start(address: SocketAddr, word: &str, senders: usize, rooms: &[&str]) -> Load {
+        Load::of(address, word, senders, rooms, 50).await
+    }
+
+    /// The same, with texts that have up to so many bytes more.
+    pub(crate) async fn of(address: SocketAddr, word: &str, senders: usize, rooms: &[&str], bytes: usize) -> Load {
         let (count, acknowledged) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -179,7 +184,7 @@ impl Load {
                 }
                 posts_to.push((*room).to_owned());
             }
-            tasks.spawn(send(link, name, posts_to, count.clone(), stopped.clone()));
+            tasks.spawn(send(link, name, posts_to, bytes, count.clone(), stopped.clone()));
         }
         Load { senders: tasks, acknowledged, stop }
     }
@@ -213,6 +218,7 @@ async fn send(
     mut link: Link,
     name: String,
     rooms: Vec<String>,
+    bytes: usize,
     count: watch::Sender<usize>,
     stopped: watch::Receiver<bool>,
 ) -> (Vec<Post>, bool) {
@@ -221,7 +227,7 @@ async fn send(
     loop {
         while waiting < IN_FLIGHT && !*stopped.borrow() {
             let number = posts.len();
-            let text = format!("{name} says {number} {}", "x".repeat(number % 500));
+            let text = format!("{name} says {number} {}", "x".repeat(number % bytes));
             let post = Post::new(&rooms[number % rooms.len()], text, format!("{name}/{number}"));
             let request = post.request(number);
             posts.push(post);

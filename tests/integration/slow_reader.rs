@@ -74,7 +74,7 @@ async fn a_reader_that_reads_nothing_costs_nothing_and_loses_nothing() {
     canary.ask(json!({"request": "create", "room": "mine"})).await;
     canary.join("mine").await;
     let before = memory(&daemon);
-    let mut load = Load::start(daemon.address(), "flood", 8, &["lobby"]).await;
+    let mut load = Load::of(daemon.address(), "flood", 8, &["lobby"], 500).await;
     let mut delays = Vec::new();
     while delays.len() < 40 {
         load.acknowledged(delays.len() * 500).await;
