@@ -46,15 +46,23 @@ impl Chat {
         }
     }
 
-    /// Gives an account another password, and ends its sessions.
+    /// Gives an account another password, makes its tokens and certificates void if they shall be, and ends its sessions.
     ///
     /// # Errors
     /// `no_such_user`, `weak_password`; or that nothing can be stored.
-    pub async fn set_account_password(&self, name: &str, password: &Secret) -> Result<(), Refusal> {
+    pub async fn set_account_password(
+        &self,
+        name: &str,
+        password: &Secret,
+        revoke_tokens: bool,
+    ) -> Result<(), Refusal> {
         let account = self.find_account(name).await?;
         let hash = self.passwords.hash(Passwords::check(password, &account.name)?).await?;
         if self.change(Change::Password { user: account.id, hash }).await? == 0 {
             return Err(Code::NoSuchUser.into());
+        }
+        if revoke_tokens {
+            self.change(Change::RevokeTokens(account.id)).await?;
         }
         for session in self.online.known(account.id).into_iter().flat_map(|person| person.open_sessions()) {
             session.expel(&Farewell::because("the account has another password"));

@@ -7,8 +7,6 @@ use crate::model::{Fingerprint, UserId};
 use crate::protocol::{Code, Refusal};
 use crate::store::Hash;
 
-/// What tokens of accounts begin with, so that those who scan for secrets find them, and a login knows them at once.
-pub(crate) const TOKEN: &str = "snk_a";
 /// What invitations begin with.
 pub(crate) const INVITATION: &str = "snk_i";
 
@@ -39,11 +37,12 @@ pub(crate) fn hash_of(certificate: &Fingerprint, account: UserId) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{TOKEN_PREFIX, is_token};
 
     #[test]
     fn no_two_secrets_are_alike() {
-        let (one, other) = (mint(TOKEN).unwrap(), mint(TOKEN).unwrap());
-        assert!(one.starts_with("snk_a") && one.len() == 5 + 64, "{one}");
+        let (one, other) = (mint(TOKEN_PREFIX).unwrap(), mint(TOKEN_PREFIX).unwrap());
+        assert!(is_token(&one), "{one}");
         assert_ne!(one, other);
         assert_eq!(hash(&one), hash(&one));
         assert_ne!(hash(&one), hash(&other));

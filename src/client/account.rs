@@ -54,6 +54,16 @@ impl Client {
         self.ask(ask, Sort::Login(identity)).await
     }
 
+    /// Logs in to an account that knows the certificate which this connection shows
+    /// ([`Builder::certificate`](super::Builder::certificate)).
+    ///
+    /// # Errors
+    /// As [`login`](Client::login): `bad_credentials` also where the connection shows none.
+    pub async fn login_with_certificate(&self, username: &str) -> Result<LoggedIn, ClientError> {
+        let ask = Ask::new(Kind::Login).with("username", username).with("certificate", true);
+        self.ask(ask, Sort::Login(Identity::Certificate { username: username.into() })).await
+    }
+
     /// Makes an account and logs in to it. Nobody may be logged in on this session before (a client that was built
     /// without a name). `invite` is needed where [`Accounts::registration`](super::Accounts::registration) is "invite".
     ///
@@ -106,8 +116,8 @@ impl Client {
     }
 
     /// Lets the certificate that this connection shows ([`Builder::certificate`](super::Builder::certificate)) log in to this
-    /// account without its password: for ever, or for so long (in whole seconds). One that may do so already stays as it
-    /// is.
+    /// account without its password: for ever, or for so long (in whole seconds). One that may do so already gets this
+    /// label and this end.
     ///
     /// # Errors
     /// `bad_request` where the connection shows none; `forbidden` to guests, `bad_text`.

@@ -219,12 +219,19 @@ impl Client {
         self.done(Ask::new(Kind::AddAccount).with("username", username).with("password", password), Sort::Change).await
     }
 
-    /// Gives somebody else's account another password, and ends its sessions.
+    /// Gives somebody else's account another password, and ends its sessions. With `revoke_tokens` its tokens and
+    /// certificates log nobody in any more.
     ///
     /// # Errors
     /// `forbidden`, also for an admin's; `no_such_user`, `weak_password`.
-    pub async fn set_password_of(&self, username: &str, password: &str) -> Result<(), ClientError> {
-        self.done(Ask::new(Kind::SetPassword).with("username", username).with("password", password), Sort::Change).await
+    pub async fn set_password_of(
+        &self,
+        username: &str,
+        password: &str,
+        revoke_tokens: bool,
+    ) -> Result<(), ClientError> {
+        let ask = Ask::new(Kind::SetPassword).with("username", username).with("password", password);
+        self.done(ask.with("revoke_tokens", revoke_tokens), Sort::Change).await
     }
 
     /// Has the server read its configuration and certificates again.

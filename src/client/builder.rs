@@ -1,5 +1,6 @@
 //! What a client is told before it connects.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,6 +17,9 @@ use super::{Client, Inner, Known};
 use crate::net::{CertificateFiles, Stream, Trust};
 use crate::protocol::Secret;
 
+/// What stands for the address of a stream that was handed in.
+const A_STREAM: &str = "a stream";
+
 /// How many requests may wait until the background task takes them.
 const COMMANDS: usize = 64;
 
@@ -23,9 +27,22 @@ const COMMANDS: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) enum Identity {
     Nobody,
-    Guest { username: Box<str>, token: Option<Secret> },
-    Account { username: Box<str>, password: Secret },
-    Token { username: Box<str>, token: Secret },
+    Guest {
+        username: Box<str>,
+        token: Option<Secret>,
+    },
+    Account {
+        username: Box<str>,
+        password: Secret,
+    },
+    Token {
+        username: Box<str>,
+        token: Secret,
+    },
+    /// The account that knows the certificate which the connection shows.
+    Certificate {
+        username: Box<str>,
+    },
 }
 
 impl Identity {
@@ -172,8 +189,9 @@ impl Builder {
         self
     }
 
-    /// Shows the server this certificate, in place of a password or token: it logs in to the accounts that know it
-    /// ([`Client::add_certificate`]). Only at an address that begins with `tls://`. Both files are PEM, and may be the same
+    /// Shows the server this certificate. Without a password or token it logs in to the account of the
+    /// [`username`](Builder::username), if that knows it ([`Client::add_certificate`]), and never as a guest. Only at an
+    /// address that begins with `tls://`. Both files are PEM, and may be the same
     /// one; they are read for each connection, so that they may be renewed. Who has signed the certificate and how long it
     /// holds does not matter.
     ///
@@ -208,12 +226,18 @@ impl Builder {
     /// # Cancel safety
     /// A connection that is not returned is closed.
     pub async fn connect(self) -> Result<Client, ClientError> {
-        let identity = match (self.username, self.token) {
-            (None, _) => Identity::Nobody,
-            (Some(username), Some(token)) => Identity::Token { username, token },
-            (Some(username), None) => Identity::new(&username, self.password),
+        let identity = match (self.username, self.token, self.password) {
+            (None, ..) => Identity::Nobody,
+            (Some(username), Some(token), _) => Identity::Token { username, token },
+            (Some(username), None, None) if self.certificate.is_some() => Identity::Certificate { username },
+            (Some(username), None, password) => Identity::new(&username, password),
         };
         let (target, stream) = match self.source {
+            Source::Stream(_) if self.certificate.is_some() => {
+                let what = "a certificate is shown by whoever has made the stream, if it is encrypted";
+                let source = io::Error::new(io::ErrorKind::InvalidInput, what);
+                return Err(ClientError::Connect { address: A_STREAM.into(), source });
+            }
             Source::Address(address) => {
                 (Some(Target { address, trust: self.trust, certificate: self.certificate }), None)
             }
@@ -225,7 +249,7 @@ impl Builder {
                 (None, Some(target)) => target.open().await?,
                 (None, None) => return Err(ClientError::Disconnected),
             };
-            let address = target.as_ref().map_or("the stream", |target| &target.address);
+            let address = target.as_ref().map_or(A_STREAM, |target| &target.address);
             dial::greet(stream, address, &self.name, &identity).await
         };
         let session = tokio::time::timeout(self.timeout, greeting).await.map_err(|_| ClientError::Timeout)??;

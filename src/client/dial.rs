@@ -76,6 +76,10 @@ pub(super) async fn greet(
             let ask = Ask::new(Kind::Login).with("username", username).with("token", reveal(token));
             Some(greeting.log_in(ask).await?)
         }
+        Identity::Certificate { username } => {
+            let ask = Ask::new(Kind::Login).with("username", username).with("certificate", true);
+            Some(greeting.log_in(ask).await?)
+        }
         Identity::Guest { username, token } => Some(match token {
             None => greeting.guest(username, None).await?,
             Some(token) => match greeting.guest(username, Some(token)).await {
@@ -152,8 +156,8 @@ impl Greeting<'_> {
         wire::answer(json)
     }
 
-    /// In TLS 1.3 only now a client hears what the server found wrong in the handshake: its certificate. Nothing else makes
-    /// what comes invalid.
+    /// In TLS 1.3 only now a client hears what the server found wrong in the handshake, such as its certificate. What comes
+    /// is invalid then, and the error says why.
     fn ended(&self, error: io::Error) -> ClientError {
         match error.kind() {
             io::ErrorKind::InvalidData => ClientError::Connect { address: self.address.into(), source: error },

@@ -40,6 +40,8 @@ enum Why {
     Digits(usize),
     #[error("{0:?} is not one")]
     Digit(char),
+    #[error("this is one of another kind")]
+    Kind,
 }
 
 impl Fingerprint {
@@ -73,6 +75,9 @@ impl FromStr for Fingerprint {
     type Err = FingerprintError;
 
     fn from_str(text: &str) -> Result<Fingerprint, FingerprintError> {
+        if ["sha1", "md5", "sha384", "sha512"].iter().any(|other| starts_with(text.trim(), other)) {
+            return Err(FingerprintError { why: Why::Kind });
+        }
         let (mut bytes, mut digits) = ([0; BYTES], 0);
         for c in without_prefix(text.trim()).chars().filter(|c| *c != ':' && *c != ' ') {
             let digit = c.to_digit(16).ok_or(FingerprintError { why: Why::Digit(c) })?;
@@ -84,6 +89,10 @@ impl FromStr for Fingerprint {
         }
         if digits == 2 * BYTES { Ok(Fingerprint(bytes)) } else { Err(FingerprintError { why: Why::Digits(digits) }) }
     }
+}
+
+fn starts_with(text: &str, word: &str) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 /// The text behind `SHA256:`, `sha256=` or `sha256 Fingerprint=`, if it begins so.
@@ -150,7 +159,8 @@ mod tests {
             (SHOWN.replace(":FF", ""), "here are 62"),
             (format!("{SHOWN}:0"), "here are 65"),
             (SHOWN.replace("FF", "FG"), "'G' is not one"),
-            ("SHA1:00".to_owned(), "'S' is not one"),
+            ("sha1 Fingerprint=00:11".to_owned(), "this is one of another kind"),
+            ("SHAKE:00".to_owned(), "'S' is not one"),
             ("SHA256:uNiGJ4Q8Vk".to_owned(), "'u' is not one"),
             ("sha2😀".to_owned(), "'s' is not one"),
         ] {

@@ -1,4 +1,4 @@
-//! What can be wrong with a server's certificate and key. Their contents are read in `tls/`.
+//! What can be wrong with a certificate and its key, a server's or a client's own. Their contents are read in `tls/`.
 
 use std::io;
 use std::path::PathBuf;

@@ -26,7 +26,9 @@ use tokio_rustls::rustls;
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
-use rustls::{AlertDescription, Error, InvalidMessage, SupportedCipherSuite, SupportedProtocolVersion};
+use rustls::{
+    AlertDescription, CertificateError, Error, InvalidMessage, SupportedCipherSuite, SupportedProtocolVersion,
+};
 
 use crate::model::Fingerprint;
 
@@ -72,6 +74,8 @@ fn in_words(error: io::Error) -> io::Error {
         Some(Error::PeerIncompatible(why)) => {
             format!("the two sides have no version or cipher of TLS in common ({why:?})")
         }
+        // Our own words.
+        Some(Error::InvalidCertificate(CertificateError::Other(other))) => other.to_string(),
         Some(error) => error.to_string(),
         None if kind == io::ErrorKind::UnexpectedEof => "the connection was closed in the TLS handshake".to_owned(),
         None => return error,

@@ -23,7 +23,7 @@ pub use dialect::{Choice, Dialect, Dialects};
 pub use encoded::Segment;
 pub use event::Hint;
 pub use request::{
-    Ask, Credential, InvitationAction, Kind, Moderation, Request, RequestId, SearchFor, Secret, Since, Start, Tag,
-    TokenAction, Whom,
+    Ask, Credential, InvitationAction, Kind, Moderation, Request, RequestId, SearchFor, Secret, Since, Start,
+    TOKEN_PREFIX, Tag, TokenAction, Whom, is_token,
 };
 pub use response::{Answer, Response};

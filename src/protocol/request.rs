@@ -57,7 +57,7 @@ macro_rules! kinds {
 
 kinds! {
     Hello "hello" ["protocol" "client"] "protocol=1 [client=NAME/VERSION]" "Says which protocol you speak, and asks what this server is.",
-    Login "login" ["username" "password" "token"] "username [password | token]" "Logs in: to an account, or as a guest without a password.",
+    Login "login" ["username" "password" "token" "certificate"] "username [password | token | certificate]" "Logs in: to an account, or as a guest with nothing but the name.",
     Register "register" ["username" "password" "invite"] "username password [invite]" "Makes an account, and logs in to it.",
     Logout "logout" [] "" "Logs out; the connection stays.",
     Ping "ping" ["data"] "[data]" "Is answered at once, with the same data.",
@@ -110,7 +110,7 @@ kinds! {
     ServerSessions "server_sessions" ["after"] "[after=SESSION_ID]" "Lists the sessions of everybody (admins).",
     Accounts "accounts" ["after"] "[after=NAME]" "Lists the accounts (admins).",
     AddAccount "add_account" ["username" "password"] "username password" "Makes an account for somebody (admins).",
-    SetPassword "set_password" ["username" "password"] "username password" "Gives somebody else's account another password, and ends its sessions (admins).",
+    SetPassword "set_password" ["username" "password" "revoke_tokens"] "username password [revoke_tokens]" "Gives somebody else's account another password, and ends its sessions (admins).",
     Reload "reload" [] "" "Has the server read its configuration and certificates again (admins).",
     LogLevel "log_level" ["level"] "[level]" "Says what is logged, or changes it until the next start (admins).",
 }
@@ -183,6 +183,17 @@ pub enum Credential {
     Password(Secret),
     /// A token: an account's, or the one that a guest got at its last login.
     Token(Secret),
+    /// The certificate that the connection has shown.
+    Certificate,
+}
+
+/// What the tokens of accounts begin with, so that those who scan for secrets find them, and a login knows them at once.
+pub const TOKEN_PREFIX: &str = "snk_a";
+
+/// Whether a text has the form of an account's token: [`TOKEN_PREFIX`] and 64 hexadecimal digits.
+pub fn is_token(text: &str) -> bool {
+    let digits = text.strip_prefix(TOKEN_PREFIX);
+    digits.is_some_and(|digits| digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Everything that can be asked. Names are checked, texts and limits are the rules' business.
@@ -359,6 +370,8 @@ pub enum Request {
     SetPassword {
         username: Box<str>,
         password: Secret,
+        /// And its tokens and certificates are void.
+        revoke_tokens: bool,
     },
     Reload,
     LogLevel {

@@ -142,6 +142,8 @@ pub struct Hello {
     pub limits: HelloLimits,
     pub guests: bool,
     pub registration: &'static str,
+    /// The certificate that the connection has shown.
+    pub certificate: Option<Fingerprint>,
 }
 
 /// The limits that a client has to know.
@@ -294,8 +296,8 @@ pub struct SessionLine {
     /// What it said in `hello`.
     pub client: Option<Line>,
     pub since: Time,
-    /// The label of the token by which it logged in.
-    pub token: Option<Line>,
+    /// The label of the token or certificate by which it logged in, and its id.
+    pub token: Option<(Line, u64)>,
     /// The one that asks.
     pub current: bool,
 }

@@ -69,12 +69,12 @@ impl Offline {
         self.chat.add_account(name, password).await
     }
 
-    /// Gives an account another password.
+    /// Gives an account another password, and makes its tokens and certificates void if they shall be.
     ///
     /// # Errors
     /// `no_such_user`, `weak_password`; or that nothing can be stored.
-    pub async fn set_password(&self, name: &str, password: &Secret) -> Result<(), Refusal> {
-        self.chat.set_account_password(name, password).await
+    pub async fn set_password(&self, name: &str, password: &Secret, revoke_tokens: bool) -> Result<(), Refusal> {
+        self.chat.set_account_password(name, password, revoke_tokens).await
     }
 
     /// Makes an account an admin, or takes that back.

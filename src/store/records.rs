@@ -169,7 +169,7 @@ pub enum Change {
         /// The password, hashed.
         hash: Box<str>,
     },
-    /// An account has a token. Answers its id.
+    /// An account has a token. Answers its id. Where it has it already that gets the new label and end, and answers its own.
     AddToken(NewToken),
     /// A token was used. Answers 1.
     UseToken {
@@ -178,6 +178,8 @@ pub enum Change {
         /// When.
         time: Time,
     },
+    /// All tokens of an account are void. Answers 1 where there were any.
+    RevokeTokens(UserId),
     /// A token of an account is void. Answers 1.
     RevokeToken {
         /// Whose.

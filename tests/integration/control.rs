@@ -125,6 +125,13 @@ async fn accounts_are_made_and_changed_while_the_daemon_runs() {
     anna.ask(json!({"request": "login", "username": "anna", "password": "another horse"})).await;
     said(&daemon, &format!("{PASSWORD}\n"), &["user", "passwd", "anna"]);
     anna.expect(json!({"event": "shutdown", "reason": "the account has another password"})).await;
+    let mut anna = daemon.hello("anna").await;
+    anna.ask(json!({"request": "login", "username": "anna", "password": PASSWORD})).await;
+    let token = anna.ask(json!({"request": "token", "action": "create"})).await["token"].clone();
+    let by_token = json!({"request": "login", "username": "anna", "token": token});
+    daemon.hello("bot").await.ask(by_token.clone()).await;
+    said(&daemon, &format!("{PASSWORD}\n"), &["user", "passwd", "anna", "--revoke-tokens"]);
+    daemon.hello("bot").await.ask_in_vain(by_token, "bad_credentials").await;
     let made = said(&daemon, "another horse\n", &["user", "add", "bea", "--json"]);
     assert_eq!(objects(&made), [json!({"username": "bea", "done": true})]);
     // Whoever runs the server may do so to admins too.

@@ -1,14 +1,13 @@
 //! Retention: what is too old or too much is erased, from the front of the log, for good and without holding anybody up.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use snakk::Server;
-use snakk::model::{Clock, Time};
+use snakk::model::Time;
 
 use crate::erasure::wait_until_gone;
+use crate::support::clock::Hands;
 use crate::support::server::{account, free, hello};
 use crate::support::wire::{lines, message};
 use crate::support::{PATIENCE, TestServer, Wire, server, within};
@@ -171,38 +170,29 @@ async fn thousands_of_entries_go_while_somebody_talks() {
     wait_until_gone(server.data_dir(), "xylophone").await;
 }
 
-/// A clock that a test sets.
-struct Hands(Arc<AtomicI64>);
-
-impl Clock for Hands {
-    fn now(&self) -> Time {
-        Time(self.0.load(Ordering::Acquire))
-    }
-}
-
 #[tokio::test]
 async fn what_is_too_old_goes() {
     let dir = tempfile::tempdir().expect("a directory");
     let now = Time::parse("2026-06-01T12:00:00Z").expect("a time");
-    let hands = Arc::new(AtomicI64::new(now.0 - 10 * DAY_MS));
-    let clock = Hands(Arc::clone(&hands));
+    let hands = Hands::at(Time(now.0 - 10 * DAY_MS));
+    let clock = hands.clone();
     let started = within("a start", Server::builder(free()).data_dir(dir.path()).clock(clock).start()).await;
     let server = started.expect("a server");
     let mut alice = account(hello(Wire::connect("alice", server.local_addrs()[0]).await).await).await;
     alice.ask(json!({"request": "create", "room": "den"})).await;
     alice.ask(json!({"request": "create", "room": "attic"})).await;
     for (days, text) in [(10, "xylophone"), (8, "harpsichord"), (6, "violin"), (1, "flute")] {
-        hands.store(now.0 - days * DAY_MS, Ordering::Release);
+        hands.set(Time(now.0 - days * DAY_MS));
         alice.say("den", text).await;
         alice.say("attic", &format!("{text} kept")).await;
     }
-    hands.store(now.0, Ordering::Release);
+    hands.set(now);
     within("a stop", server.shutdown()).await.expect("it stops");
 
     // A start looks at once for what has become too old.
     let mut config = free();
     config.rooms.retention_days = 9;
-    let clock = Hands(Arc::clone(&hands));
+    let clock = hands.clone();
     let started = within("a start", Server::builder(config).data_dir(dir.path()).clock(clock).start()).await;
     let server = started.expect("a server");
     let mut alice = account(hello(Wire::connect("alice", server.local_addrs()[0]).await).await).await;

@@ -8,17 +8,18 @@ mod model;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use proptest::test_runner::{Config, TestRunner};
 use snakk::chat::{Answered, Asking, Chat, Limits, Options, Origin, Session};
-use snakk::model::{Clock, ServerRole, Time};
+use snakk::model::ServerRole;
 use snakk::protocol::native::Native;
 use snakk::protocol::{Dialect, Response};
 use snakk::store::{MemoryStore, Store};
 
+use crate::support::clock::Hands;
 use crate::support::people::seed_store;
 use crate::support::server::PASSWORD;
 use crate::support::{Value, json, within};
@@ -124,21 +125,11 @@ pub(crate) const DIRECT: [&str; 6] = ["history", "read", "kick", "topic", "names
 /// How far the server may be closed.
 pub(crate) const LEVELS: [&str; 5] = ["open", "no_registration", "no_guests", "members_only", "read_only"];
 
-/// A clock that goes when a test says so.
-#[derive(Clone, Default)]
-struct Hand(Arc<AtomicI64>);
-
-impl Clock for Hand {
-    fn now(&self) -> Time {
-        Time(self.0.load(Ordering::SeqCst))
-    }
-}
-
 /// A chat in which every case has people and rooms of its own.
 struct World {
     chat: Arc<Chat>,
     store: Arc<MemoryStore>,
-    clock: Hand,
+    clock: Hands,
     cases: usize,
 }
 
@@ -161,7 +152,7 @@ impl World {
     async fn new() -> World {
         let limits = Limits { messages_per_second: 0, rooms_per_user: 0, password_attempts: 0, ..Limits::default() };
         let options = Options { limits, default_rooms: Vec::new(), ..Options::default() };
-        let (store, clock) = (Arc::new(MemoryStore::new()), Hand::default());
+        let (store, clock) = (Arc::new(MemoryStore::new()), Hands::default());
         let opened = Chat::open(Arc::clone(&store) as Arc<dyn Store>, Arc::new(clock.clone()), options).await;
         let (chat, publisher) = opened.expect("an empty store opens");
         tokio::spawn(publisher.run());
@@ -418,7 +409,7 @@ async fn compare(world: &World, case: &Case, steps: &[(usize, Deed)]) -> Result<
             continue;
         }
         if let Deed::Wait { seconds } = deed {
-            world.clock.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+            world.clock.pass(Duration::from_secs(seconds.unsigned_abs()));
         }
         let deed = &model.meant(deed.clone());
         let Said { code, seq, messages } = model.act(*who, deed);

@@ -51,6 +51,8 @@ async fn accounts_are_made_and_changed_while_no_daemon_runs() {
     let mut anna = daemon.hello("anna").await;
     anna.ask(json!({"request": "login", "username": "anna", "password": PASSWORD})).await;
     anna.ask(json!({"request": "create", "room": "den"})).await;
+    let token = anna.ask(json!({"request": "token", "action": "create"})).await["token"].clone();
+    let by_token = json!({"request": "login", "username": "anna", "token": token});
     let mut root = daemon.hello("root").await;
     let login = root.ask(json!({"request": "login", "username": "root", "password": PASSWORD})).await;
     assert_eq!((&login["username"], &login["role"]), (&json!("Root"), &json!("admin")));
@@ -60,6 +62,18 @@ async fn accounts_are_made_and_changed_while_no_daemon_runs() {
     let mut stopped = daemon;
     stopped.sigterm();
     assert!(stopped.exited().await.success());
+
+    // Another password alone leaves the tokens.
+    said(&data, "another horse\n", &["passwd", "anna"]);
+    let mut daemon = setup.clone().await;
+    daemon.hello("bot").await.ask(by_token.clone()).await;
+    daemon.sigterm();
+    assert!(daemon.exited().await.success());
+    said(&data, "another horse\n", &["passwd", "anna", "--revoke-tokens"]);
+    let mut daemon = setup.clone().await;
+    daemon.hello("bot").await.ask_in_vain(by_token, "bad_credentials").await;
+    daemon.sigterm();
+    assert!(daemon.exited().await.success());
 
     // What anna owned is Root's, by the rules of the running server.
     said(&data, "", &["delete", "anna"]);

@@ -3,16 +3,13 @@
 use snakk::Client;
 use snakk::client::{Builder, CertificateFiles, ClientError, Draft, Trust};
 use snakk::model::Username;
-use snakk::protocol::Code;
+use snakk::protocol::{Code, is_token};
 
 use crate::failure::Failure;
 use crate::password::{ask, can_ask};
 use crate::setup::Connection;
-use crate::show::plain;
+use crate::show::{note, plain};
 use crate::trust::Door;
-
-/// What a token begins with, which may stand in the place of a password.
-const TOKEN: &str = "snk_a";
 
 /// How often another name is tried where a guest finds its own taken.
 const ATTEMPTS: usize = 5;
@@ -47,16 +44,31 @@ pub(crate) async fn enter(connection: &Connection) -> Result<(Client, Again), Fa
         None => (system_name(), false),
     };
     let mut refusal = match attempt(&mut door, connection, &name, password.as_deref()).await? {
-        Err(error @ ClientError::LoginRefused { code: Code::NameTaken | Code::BadName, .. }) if password.is_none() => {
-            error
-        }
-        // The account does not know the certificate (yet).
-        Err(error @ ClientError::LoginRefused { code: Code::BadCredentials, .. }) if password.is_none() && chosen => {
-            error
-        }
+        Err(error @ ClientError::LoginRefused { .. }) if password.is_none() => error,
         outcome => return Ok(entered(outcome?, &door, connection, name, password)),
     };
-    if !chosen {
+    let password_helps = match refusal.code() {
+        Some(Code::BadCredentials) if connection.certificate.is_some() => Some((
+            "the account does not know this certificate, or there is none of that name",
+            "snakk token certificate, with the password, makes it known",
+        )),
+        Some(Code::NameTaken) if chosen => Some((
+            "the name is taken",
+            "if it is your account, give its password with --password-file; that of the settings counts for their \
+             server and name only",
+        )),
+        _ => None,
+    };
+    if let Some((what, hint)) = password_helps {
+        if !can_ask() {
+            return Err(Failure::new(Failure::LOGIN, format!("{what}: {hint}")));
+        }
+        note(what);
+        let password = ask(&format!("Password of {}: ", plain(&name)))?;
+        let client = attempt(&mut door, connection, &name, Some(&password)).await??;
+        return Ok(entered(client, &door, connection, name, Some(password)));
+    }
+    if !chosen && matches!(refusal.code(), Some(Code::NameTaken | Code::BadName)) {
         for _ in 0..ATTEMPTS {
             let name = suffixed(&name)?;
             match attempt(&mut door, connection, &name, None).await? {
@@ -64,22 +76,6 @@ pub(crate) async fn enter(connection: &Connection) -> Result<(Client, Again), Fa
                 outcome => return Ok(entered(outcome?, &door, connection, name, None)),
             }
         }
-    } else if matches!(refusal.code(), Some(Code::NameTaken | Code::BadCredentials)) {
-        if can_ask() {
-            let password = ask(&format!("Password of {}: ", plain(&name)))?;
-            let client = attempt(&mut door, connection, &name, Some(&password)).await??;
-            return Ok(entered(client, &door, connection, name, Some(password)));
-        }
-        let hint = match connection.certificate {
-            Some(_) => {
-                "the account does not know this certificate; snakk token certificate, with the password, changes that"
-            }
-            None => {
-                "if it is your account, give its password with --password-file; that of the settings counts for their \
-                 server and name only"
-            }
-        };
-        return Err(Failure::new(Failure::LOGIN, format!("{} ({hint})", plain(&refusal.to_string()))));
     }
     Err(refusal.into())
 }
@@ -97,7 +93,7 @@ fn entered(
 fn builder(connection: &Connection, username: &str, password: Option<&str>) -> Builder {
     let builder = to(connection).username(username).reconnect(true);
     match password {
-        Some(token) if token.starts_with(TOKEN) => builder.token(token),
+        Some(token) if is_token(token) => builder.token(token),
         Some(password) => builder.password(password),
         None => builder,
     }

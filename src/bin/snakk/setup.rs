@@ -1,14 +1,16 @@
 //! What counts in the end: the command line before the environment, that before the profile, that before the defaults.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use snakk::client::CertificateFiles;
+use snakk::client::{Address, CertificateFiles};
 
 use crate::args::{self, Command};
 use crate::failure::Failure;
 use crate::password::Sources;
 use crate::private;
 use crate::settings::{Profile, Screen, Settings};
+use crate::show::plain;
 use crate::trust::Trusted;
 
 /// The server, where nobody names one; and where one listens that is hosted.
@@ -54,33 +56,36 @@ impl Setup {
         let mut profile = settings.profile(given.profile.as_deref())?;
         let (mut server, mut room) = (given.server.clone().filter(|server| !server.is_empty()), args.room.clone());
         if let Some(Command::Host(host)) = &args.command {
+            if given.certificate.is_some() || given.key.is_some() {
+                return Err(Failure::new(
+                    Failure::USAGE,
+                    "who hosts is the server: there is nobody to show a certificate to",
+                ));
+            }
             // It is the server. A password that stands with no server is meant for the one that is usually there.
             server = Some(host.listen.first().map_or(DEFAULT_SERVER, String::as_str).to_owned());
             room = host.room.clone().or(room);
             if profile.server.is_none() {
-                (profile.password_command, profile.password_file, profile.certificate) = (None, None, None);
+                (profile.password_command, profile.password_file) = (None, None);
             }
+            (profile.certificate, profile.certificate_key) = (None, None);
         }
-        let (username, certificate) = (given.username.clone(), given.certificate.clone());
-        let said =
-            Profile { server, username, room, certificate, certificate_key: given.key.clone(), ..Profile::default() };
+        let named = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+        let (certificate, certificate_key) = (named(&given.certificate), named(&given.key));
+        let said_on_the_line = certificate.is_some() || certificate_key.is_some();
+        let username = given.username.clone();
+        let said = Profile { server, username, room, certificate, certificate_key, ..Profile::default() };
         let profile = said.over(&profile);
         let pinned =
             given.tls_fingerprint.or_else(|| profile.tls_fingerprint.as_deref().and_then(|it| it.parse().ok()));
-        if given.key.is_some() && profile.certificate.is_none() {
-            return Err(Failure::new(Failure::USAGE, "--key is the key of a certificate: --certificate FILE"));
-        }
-        let certificate = profile.certificate.map(|certificate| {
-            let key = profile.certificate_key.unwrap_or_else(|| certificate.clone());
-            private::warn_of_key(&key);
-            CertificateFiles { certificate, key }
-        });
+        let server = profile.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+        let certificate = shown(&server, profile.certificate, profile.certificate_key, said_on_the_line)?;
         let connection = Connection {
             certificate,
-            server: profile.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
+            server,
             username: profile.username,
             password: Sources {
-                named: given.password_file.clone().filter(|path| !path.as_os_str().is_empty()),
+                named: named(&given.password_file),
                 command: profile.password_command,
                 file: profile.password_file,
             },
@@ -95,4 +100,32 @@ impl Setup {
         let room = profile.room.unwrap_or_else(|| "lobby".to_owned());
         Ok(Setup { connection, room, screen: settings.screen, greeting: Vec::new() })
     }
+}
+
+/// The certificate that is shown there, and its key. Wrong is what was said: on the command line, or else in the settings.
+fn shown(
+    server: &str,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    said_on_the_line: bool,
+) -> Result<Option<CertificateFiles>, Failure> {
+    let wrong = |what: String| {
+        let code = if said_on_the_line { Failure::USAGE } else { Failure::CONFIGURATION };
+        Err(Failure::new(code, what))
+    };
+    let Some(certificate) = certificate else {
+        return match key {
+            Some(_) => wrong(
+                "there is a key, and no certificate: --certificate FILE, or certificate in the settings".to_owned(),
+            ),
+            None => Ok(None),
+        };
+    };
+    if !matches!(Address::parse_server(server), Ok(Address::Tls(..)) | Err(_)) {
+        let server = plain(server);
+        return wrong(format!("a certificate can be shown only to a server at tls://HOST:PORT, and {server} is none"));
+    }
+    let key = key.unwrap_or_else(|| certificate.clone());
+    private::warn_of_key(&key);
+    Ok(Some(CertificateFiles { certificate, key }))
 }

@@ -2,8 +2,6 @@
 
 use std::io;
 
-use serde_json::{Map, Value};
-use snakk::client::TokenLine;
 use snakk::protocol::Code;
 
 use crate::args::{Lasting, Token};
@@ -14,6 +12,10 @@ use crate::show::{self, print, print_json};
 
 /// Does what was asked for as the owner of the account.
 pub(crate) async fn run(connection: &Connection, token: Token) -> Result<(), Failure> {
+    if connection.certificate.is_none() && matches!(token, Token::Certificate { fingerprint: None, .. }) {
+        let what = "which certificate? Show it (--certificate FILE), or name its --fingerprint";
+        return Err(Failure::new(Failure::USAGE, what));
+    }
     let client = login::connect(connection).await?;
     let json = connection.json;
     match token {
@@ -25,17 +27,13 @@ pub(crate) async fn run(connection: &Connection, token: Token) -> Result<(), Fai
         Token::Certificate { fingerprint, lasting: Lasting { label, lasting } } => {
             let added = match fingerprint {
                 Some(fingerprint) => client.add_certificate_of(fingerprint, &label, lasting).await?,
-                None if connection.certificate.is_some() => client.add_certificate(&label, lasting).await?,
-                None => {
-                    let what = "which certificate? Show it (--certificate FILE), or name its --fingerprint";
-                    return Err(Failure::new(Failure::USAGE, what));
-                }
+                None => client.add_certificate(&label, lasting).await?,
             };
             print_answer(json, added.json.as_str(), &added.fingerprint.to_string())?;
         }
         Token::List => {
             for line in client.tokens().await? {
-                if json { print_json(&as_json(&line))? } else { print(&show::token(&line))? }
+                if json { print_json(line.json.as_str())? } else { print(&show::token(&line))? }
             }
         }
         Token::Revoke { number } => client.revoke_token(number).await.map_err(|error| match error.code() {
@@ -53,17 +51,4 @@ pub(crate) async fn run(connection: &Connection, token: Token) -> Result<(), Fai
 /// What came of it: all of it for programs, the one thing that matters for people.
 fn print_answer(json: bool, answer: &str, word: &str) -> io::Result<()> {
     if json { print_json(answer) } else { print(&show::plain(word)) }
-}
-
-/// The keys of the wire.
-fn as_json(line: &TokenLine) -> String {
-    let mut object = Map::new();
-    let mut set = |key: &str, value: Option<Value>| value.map(|value| object.insert(key.to_owned(), value));
-    set("token_id", Some(line.token_id.into()));
-    set("fingerprint", line.fingerprint.map(|it| it.to_string().into()));
-    set("label", Some(line.label.as_str().into()));
-    set("created", Some(line.created.to_string().into()));
-    set("expires", line.expires.map(|time| time.to_string().into()));
-    set("last_used", line.last_used.map(|time| time.to_string().into()));
-    Value::Object(object).to_string()
 }

@@ -193,6 +193,9 @@ pub(crate) enum UserVerb {
     Passwd {
         /// Whose.
         name: String,
+        /// And take its tokens and certificates from it, which log in without the password.
+        #[arg(long)]
+        revoke_tokens: bool,
         /// What came of it as JSON.
         #[arg(long)]
         json: bool,

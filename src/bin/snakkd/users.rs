@@ -46,7 +46,10 @@ fn over(mut control: Control, verb: &UserVerb, password: Option<Secret>) -> Resu
     let password = password.map(|password| password.0).unwrap_or_default();
     let request = match verb {
         UserVerb::Add { name, .. } => json!({"request": "add_account", "username": name, "password": password}),
-        UserVerb::Passwd { name, .. } => json!({"request": "set_password", "username": name, "password": password}),
+        UserVerb::Passwd { name, revoke_tokens, .. } => {
+            let request = "set_password";
+            json!({"request": request, "username": name, "password": password, "revoke_tokens": revoke_tokens})
+        }
         UserVerb::Role { name, role, .. } => {
             json!({"request": "server_role", "username": name, "role": role.as_str()})
         }
@@ -93,7 +96,7 @@ async fn act(data: &Offline, verb: &UserVerb, password: Option<Secret>) -> Resul
     let password = password.unwrap_or(Secret("".into()));
     let done = match verb {
         UserVerb::Add { name, .. } => data.add_user(name, &password).await,
-        UserVerb::Passwd { name, .. } => data.set_password(name, &password).await,
+        UserVerb::Passwd { name, revoke_tokens, .. } => data.set_password(name, &password, *revoke_tokens).await,
         UserVerb::Role { name, role, .. } => data.set_role(name, *role).await,
         UserVerb::Delete { name, .. } => data.delete_user(name).await,
         UserVerb::List { json } => {

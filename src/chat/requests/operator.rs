@@ -48,7 +48,9 @@ pub(super) async fn operate(chat: &Chat, person: &Person, request: Request) -> A
             chat.add_account(&username, &password).await?;
             note(chat, person, "add_account", &username, "").await
         }
-        Request::SetPassword { username, password } => set_password(chat, person, &username, &password).await,
+        Request::SetPassword { username, password, revoke_tokens } => {
+            set_password(chat, person, &username, &password, revoke_tokens).await
+        }
         Request::Reload => {
             let reloaded = chat.orders.give(Order::Reload).await?;
             note(chat, person, "reload", "", "").await?;
@@ -123,13 +125,14 @@ async fn accounts(chat: &Chat, after: Option<&str>) -> Answer {
 }
 
 /// Gives somebody else's account another password; another admin's role has to be taken first, unless by the operator.
-async fn set_password(chat: &Chat, person: &Person, whom: &str, password: &Secret) -> Answer {
+async fn set_password(chat: &Chat, person: &Person, whom: &str, password: &Secret, revoke_tokens: bool) -> Answer {
     let account = admin::account(chat, &username(chat, whom)?).await?;
     if account.role == ServerRole::Admin && !person.is_operator() {
         return Err(Code::Forbidden.into());
     }
-    chat.set_account_password(whom, password).await?;
-    note(chat, person, "set_password", account.name.as_str(), "").await
+    chat.set_account_password(whom, password, revoke_tokens).await?;
+    let detail = if revoke_tokens { "revoke_tokens" } else { "" };
+    note(chat, person, "set_password", account.name.as_str(), detail).await
 }
 
 /// Whether a session is the operator's.

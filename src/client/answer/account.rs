@@ -3,11 +3,11 @@
 use serde::Deserialize;
 
 use super::Json;
-use super::json::{answers, fingerprint, secret, some_fingerprint, some_time, time};
+use super::json::{answers, fingerprint, lines, secret, some_fingerprint, some_time, time};
 use crate::model::{Fingerprint, Time};
 use crate::protocol::Secret;
 
-answers!(NewToken, NewCertificate, Tokens, Sessions);
+answers!(NewToken, NewCertificate, Tokens, TokenLine, Sessions);
 
 /// A token that was made.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +46,7 @@ pub struct NewCertificate {
 /// The answer to `token`, action "list".
 #[derive(Debug, Deserialize)]
 pub(in crate::client) struct Tokens {
+    #[serde(deserialize_with = "lines")]
     pub(in crate::client) tokens: Vec<TokenLine>,
     #[serde(skip)]
     json: Json,
@@ -72,6 +73,9 @@ pub struct TokenLine {
     /// When somebody logged in with it last.
     #[serde(default, deserialize_with = "some_time")]
     pub last_used: Option<Time>,
+    /// Its object as it came.
+    #[serde(skip)]
+    pub json: Json,
 }
 
 /// The answer to `sessions`.
@@ -96,9 +100,12 @@ pub struct OwnSession {
     /// Since when it is logged in.
     #[serde(deserialize_with = "time")]
     pub since: Time,
-    /// The label of the token by which it logged in.
+    /// The label of the token or certificate by which it logged in.
     #[serde(default)]
     pub token: Option<String>,
+    /// By which that is revoked.
+    #[serde(default)]
+    pub token_id: Option<u64>,
     /// It is the one that asks.
     #[serde(default)]
     pub current: bool,

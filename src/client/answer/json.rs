@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::model::{Fingerprint, Seq, Time};
 use crate::protocol::Secret;
@@ -50,6 +51,19 @@ macro_rules! answers {
     };
 }
 pub(super) use answers;
+
+/// Reads a list, each line of which keeps the text that it was read from.
+pub(super) fn lines<'de, D: Deserializer<'de>, T: Answer>(from: D) -> Result<Vec<T>, D::Error> {
+    let lines = Vec::<Box<RawValue>>::deserialize(from)?;
+    lines
+        .iter()
+        .map(|line| {
+            let mut read: T = serde_json::from_str(line.get()).map_err(serde::de::Error::custom)?;
+            read.keep(Json::new(line.get()));
+            Ok(read)
+        })
+        .collect()
+}
 
 pub(in crate::client) fn seq<'de, D: Deserializer<'de>>(from: D) -> Result<Seq, D::Error> {
     u64::deserialize(from).map(Seq)

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::json::{answers, some_secret, time};
+use super::json::{answers, some_fingerprint, some_secret, time};
 use super::{Json, Membership, Word};
-use crate::model::{ServerRole, Time};
+use crate::model::{Fingerprint, ServerRole, Time};
 use crate::protocol::Secret;
 
 answers!(Hello, LoggedIn, Pong, Whoami, Help);
@@ -28,6 +28,9 @@ pub struct Hello {
     pub limits: Limits,
     /// Whom it lets in.
     pub accounts: Accounts,
+    /// Which certificate the connection has shown it, if any.
+    #[serde(deserialize_with = "some_fingerprint")]
+    pub certificate: Option<Fingerprint>,
     /// The line as it came.
     #[serde(skip)]
     pub json: Json,

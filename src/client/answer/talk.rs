@@ -1,13 +1,12 @@
 //! What was said, and what was found of it.
 
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
 use super::Json;
-use super::json::{answers, seq, some_seq, some_time, time};
+use super::json::{answers, lines, seq, some_seq, some_time, time};
 use crate::model::{Seq, Time};
 
-answers!(Done, Posted, Page, Found, ReadMark);
+answers!(Done, Posted, Page, Found, Hit, ReadMark);
 
 /// An answer of which nothing matters but that it came.
 #[derive(Clone, Debug, Deserialize)]
@@ -135,7 +134,7 @@ pub struct Reaction {
 #[non_exhaustive]
 pub struct Found {
     /// Newest first.
-    #[serde(deserialize_with = "hits")]
+    #[serde(deserialize_with = "lines")]
     pub messages: Vec<Hit>,
     /// There are more.
     #[serde(default)]
@@ -164,17 +163,6 @@ pub struct Hit {
     /// The hit as it came.
     #[serde(skip)]
     pub json: Json,
-}
-
-/// Reads the hits, each with the text that it was read from.
-fn hits<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Hit>, D::Error> {
-    let hits = Vec::<Box<RawValue>>::deserialize(from)?;
-    hits.iter()
-        .map(|hit| {
-            let read: Hit = serde_json::from_str(hit.get()).map_err(serde::de::Error::custom)?;
-            Ok(Hit { json: Json::new(hit.get()), ..read })
-        })
-        .collect()
 }
 
 /// How far this user has read a room.

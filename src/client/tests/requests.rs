@@ -115,6 +115,8 @@ async fn each_request_has_a_method_and_its_answer_a_type() {
     assert!(login.role == ServerRole::Admin && login.rooms[0].kind == RoomKind::Direct);
     me.logout().await.unwrap();
     assert_eq!(me.blocked(), Vec::<String>::new());
+    me.login_with_certificate("bob").await.unwrap();
+    me.logout().await.unwrap();
     me.login_with_token("bob", "secret").await.unwrap();
     assert_eq!(me.blocked(), ["Mallory"]);
     me.ping().await.unwrap();
@@ -204,7 +206,7 @@ async fn each_request_has_a_method_and_its_answer_a_type() {
     assert_eq!(me.server_sessions().await.unwrap().len(), 2);
     assert_eq!(me.accounts().await.unwrap()[1].username, "bob");
     me.add_account("eve", "password").await.unwrap();
-    me.set_password_of("eve", "passwords").await.unwrap();
+    me.set_password_of("eve", "passwords", true).await.unwrap();
     assert_eq!(me.reload().await.unwrap().restart, ["storage.file"]);
     assert_eq!(me.log_level().await.unwrap(), "info");
     me.set_log_level("debug").await.unwrap();

@@ -2,17 +2,30 @@
 //! it, for whatever and for however long, is no matter: what counts is which one it is, and that whoever shows it holds its
 //! key. Whether somebody knows it is decided above.
 
+use std::sync::Arc;
+
 use tokio_rustls::rustls;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme};
 
-/// The most that a client may show. It is kept for as long as the connection is open, and nobody looks at what stands behind
-/// the first certificate.
-const MAX_CHAIN_BYTES: usize = 8 * 1024;
+/// The most that a client may show, in bytes and in certificates, for each has its price. It is kept for as long as the
+/// connection is open, and nobody looks at what stands behind the first one.
+const MAX_BYTES: usize = 8 * 1024;
+const MAX_CERTIFICATES: usize = 8;
+
+/// Why what a client shows is refused.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the client shows {certificates} certificates of {bytes} bytes in all; the most are {MAX_CERTIFICATES}, of {MAX_BYTES}"
+)]
+struct TooMuch {
+    certificates: usize,
+    bytes: usize,
+}
 
 /// Takes any certificate of whoever holds its key.
 #[derive(Debug)]
@@ -42,8 +55,9 @@ impl ClientCertVerifier for AnyCaller {
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let bytes = intermediates.iter().fold(end_entity.len(), |sum, one| sum.saturating_add(one.len()));
-        if bytes > MAX_CHAIN_BYTES {
-            return Err(CertificateError::ApplicationVerificationFailure.into());
+        let certificates = intermediates.len().saturating_add(1);
+        if bytes > MAX_BYTES || certificates > MAX_CERTIFICATES {
+            return Err(CertificateError::Other(OtherError(Arc::new(TooMuch { certificates, bytes }))).into());
         }
         Ok(ClientCertVerified::assertion())
     }

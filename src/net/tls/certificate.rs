@@ -1,4 +1,5 @@
-//! A server's certificate and its key: read from their files, checked against each other and against the time.
+//! A certificate and its key, a server's or a client's own: read from their files, checked against each other and against
+//! the time.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,7 +28,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Who may read a file besides its owner: its group, and all others.
 const OTHERS_READ: u32 = 0o044;
 
-/// A certificate with its key, as a server shows it.
+/// A certificate with its key, as it is shown to the other side.
 #[derive(Clone, Debug)]
 pub struct Certificate {
     pub(super) certified: Arc<CertifiedKey>,
@@ -47,14 +48,12 @@ impl Certificate {
         let (key, mode) = contents(&files.key)?;
         let key = key_in(&key, &files.key)?;
 
-        let unusable = |path: &Path, error: rustls::Error| CertificateError::Unusable {
-            path: path.to_owned(),
-            why: error.to_string(),
-        };
+        let unusable =
+            |path: &Path, why: &str| CertificateError::Unusable { path: path.to_owned(), why: why.to_owned() };
         let Some(first) = chain.first() else {
             return Err(CertificateError::NoCertificate { path: files.certificate.clone() });
         };
-        ParsedCertificate::try_from(first).map_err(|error| unusable(&files.certificate, error))?;
+        ParsedCertificate::try_from(first).map_err(|error| unusable(&files.certificate, &unreadable(&error)))?;
         let fingerprint = fingerprint(first);
         let mut warnings: Vec<String> = chain
             .iter()
@@ -75,13 +74,19 @@ impl Certificate {
         }
 
         let provider = provider();
-        let key = provider.key_provider.load_private_key(key).map_err(|error| unusable(&files.key, error))?;
+        let key = provider.key_provider.load_private_key(key).map_err(|_| unusable(&files.key, KINDS))?;
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
             Err(_) => return Err(CertificateError::Mismatch { files: files.clone() }),
         }
         Ok(Certificate { certified: Arc::new(certified), fingerprint, warnings })
+    }
+
+    /// Without those that stand behind it in the file.
+    pub(super) fn alone(&self) -> CertifiedKey {
+        let first = self.certified.cert.first().cloned();
+        CertifiedKey::new(first.into_iter().collect(), Arc::clone(&self.certified.key))
     }
 
     /// What clients pin.
@@ -94,6 +99,22 @@ impl Certificate {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+}
+
+/// The keys that there may be (those of the cryptography, *ring*), where there is one of another kind.
+const KINDS: &str =
+    "it is no key of a kind that can be used: RSA of 2048 to 4096 bits, ECDSA on P-256 or P-384, Ed25519";
+
+/// What is wrong with a certificate.
+fn unreadable(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(why))
+            if why.to_string() == "UnsupportedCertVersion" =>
+        {
+            "it is not of version 3 of X.509, as those of openssl req -x509 are".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 

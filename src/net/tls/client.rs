@@ -66,7 +66,7 @@ impl Credentials {
         let verifies = Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>;
         let config = config.with_custom_certificate_verifier(verifies);
         let mut config = match self.own {
-            Some(own) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own.certified))),
+            Some(own) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own.alone()))),
             None => config.with_no_client_auth(),
         };
         config.resumption = Resumption::disabled();

@@ -149,6 +149,7 @@ fn write_hello(object: &mut Object<'_>, hello: &Hello) {
         object.bool("guests", hello.guests);
         object.str("registration", hello.registration);
     });
+    object.maybe_str("certificate", hello.certificate.map(|it| it.to_string()).as_deref());
 }
 
 fn write_login(object: &mut Object<'_>, login: &LoggedIn) {
@@ -197,7 +198,10 @@ fn write_session(session: &SessionLine, object: &mut Object<'_>) {
     object.int("session_id", *session_id);
     object.maybe_str("client", line(client.as_ref()));
     object.time("since", *since);
-    object.maybe_str("token", token.as_ref().map(|label| label.as_str()));
+    if let Some((label, id)) = token {
+        object.str("token", label.as_str());
+        object.int("token_id", *id);
+    }
     object.bool("current", *current);
 }
 

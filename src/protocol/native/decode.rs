@@ -126,7 +126,8 @@ fn request(kind: Kind, keys: &Keys<'_, '_>, ignored: &mut Vec<Box<str>>) -> Resu
             admin::credentials(keys).map(|(username, password)| Request::AddAccount { username, password })
         }
         Kind::SetPassword => {
-            admin::credentials(keys).map(|(username, password)| Request::SetPassword { username, password })
+            let (username, password) = admin::credentials(keys)?;
+            Ok(Request::SetPassword { username, password, revoke_tokens: keys.bool("revoke_tokens")? })
         }
         Kind::Reload => Ok(Request::Reload),
         Kind::LogLevel => Ok(Request::LogLevel { level: keys.remark("level")? }),

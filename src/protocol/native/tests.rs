@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{Body, Epoch, Line, RoomKind, RoomRole, Seq, ServerRole, Text, Time};
+use crate::model::{Body, Epoch, Fingerprint, Line, RoomKind, RoomRole, Seq, ServerRole, Text, Time};
 use crate::protocol::course::tests::said;
 use crate::protocol::json::tests::lines;
 use crate::protocol::response::{Hello, HelloLimits, Joined, LoggedIn, Membership, Resumed};
@@ -116,13 +116,14 @@ fn hello_says_what_the_server_is() {
         },
         guests: true,
         registration: "open",
+        certificate: Some(Fingerprint::from_bytes([0xab; 32])),
     };
     let expected = json!({
         "response": "hello", "id": -7, "protocol": 1, "server": "snakkd/0.1.0", "name": "here", "motd": "",
         "time": "2026-01-31T12:00:00.000Z", "features": ["nonce", "resume"],
         "limits": {"max_frame_bytes": 65536, "max_frame_bytes_before_login": 8192, "max_text_bytes": 16384,
                    "messages_per_second": 5, "message_burst": 20, "stall_timeout_ms": 60000},
-        "accounts": {"guests": true, "registration": "open"},
+        "accounts": {"guests": true, "registration": "open"}, "certificate": format!("SHA256{}", ":AB".repeat(32)),
     });
     assert_eq!(response(Kind::Hello, Response::Hello(Box::new(hello))), expected);
 }

@@ -99,6 +99,17 @@ pub(crate) async fn tokens_belong_to_their_account<S: Store>(store: S) {
     assert!(it.store.token([3; 32]).await.unwrap().is_none());
     let again = it.change(token(alice, 3, None)).await;
     assert!(again > ids[2], "an id is never used again");
+    // Added once more it is what it was, with another end.
+    assert_eq!(it.change(token(alice, 3, Some(90))).await, again);
+    let (found, _) = it.store.token([3; 32]).await.unwrap().unwrap();
+    assert_eq!(
+        (found.id, found.expires, found.is_good(Time(89)), found.is_good(Time(90))),
+        (again, Some(Time(90)), true, false)
+    );
+    let revoke_all = || Change::RevokeTokens(UserId(alice));
+    assert_eq!([it.change(revoke_all()).await, it.change(revoke_all()).await], [1, 0]);
+    assert_eq!(it.store.tokens(UserId(alice)).await.unwrap(), []);
+    assert!(it.store.token([2; 32]).await.unwrap().is_some(), "it is somebody else's");
 }
 
 pub(crate) async fn an_invitation_is_used_up_with_the_account<S: Store>(store: S) {

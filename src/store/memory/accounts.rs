@@ -115,9 +115,15 @@ impl State {
     }
 
     pub(super) fn add_token(&mut self, new: &NewToken) -> u64 {
-        let taken = self.tokens.iter().any(|(hash, _)| *hash == new.hash);
-        if taken || !self.is_living(new.user) {
+        if !self.is_living(new.user) {
             return 0;
+        }
+        if let Some((_, there)) = self.tokens.iter_mut().find(|(hash, _)| *hash == new.hash) {
+            if there.user != new.user {
+                return 0;
+            }
+            (there.label, there.expires) = (new.label.clone(), new.expires);
+            return there.id;
         }
         self.last_token += 1;
         let NewToken { user, hash, fingerprint, label, time, expires } = new.clone();
@@ -131,6 +137,12 @@ impl State {
             token.used = token.used.max(Some(time));
             1
         })
+    }
+
+    pub(super) fn revoke_tokens(&mut self, user: UserId) -> u64 {
+        let before = self.tokens.len();
+        self.tokens.retain(|(_, token)| token.user != user);
+        u64::from(self.tokens.len() < before)
     }
 
     pub(super) fn revoke_token(&mut self, user: UserId, id: u64) -> u64 {

@@ -55,6 +55,7 @@ impl State {
             Change::Password { user, hash } => (self.set_password(*user, hash), &None),
             Change::AddToken(token) => (self.add_token(token), &None),
             Change::UseToken { id, time } => (self.use_token(*id, *time), &None),
+            Change::RevokeTokens(user) => (self.revoke_tokens(*user), &None),
             Change::RevokeToken { user, id } => (self.revoke_token(*user, *id), &None),
             Change::AddInvitation(invitation, act) => (self.add_invitation(invitation), act),
             Change::RevokeInvitation(id, act) => (self.revoke_invitation(*id), act),

@@ -68,7 +68,7 @@ pub(super) fn delete(conn: &Connection, user: UserId) -> rusqlite::Result<u64> {
     if conn.prepare_cached(sql)?.execute((user.0, ServerRole::User.as_str()))? == 0 {
         return Ok(0);
     }
-    conn.prepare_cached("DELETE FROM tokens WHERE user = ?1")?.execute([user.0])?;
+    super::tokens::revoke_all(conn, user)?;
     conn.prepare_cached("DELETE FROM blocks WHERE user = ?1")?.execute([user.0])?;
     conn.prepare_cached("DELETE FROM blocks WHERE blocked = ?1")?.execute([user.0])?;
     members::leave_all(conn, user)?;

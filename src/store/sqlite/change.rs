@@ -11,6 +11,7 @@ pub(super) fn apply(conn: &Connection, change: &Change) -> rusqlite::Result<u64>
         Change::Password { user, hash } => accounts::password(conn, *user, hash),
         Change::AddToken(token) => tokens::add(conn, token),
         Change::UseToken { id, time } => tokens::used(conn, *id, *time),
+        Change::RevokeTokens(user) => tokens::revoke_all(conn, *user),
         Change::RevokeToken { user, id } => tokens::revoke(conn, *user, *id),
         Change::AddInvitation(invitation, _) => invitations::add(conn, invitation),
         Change::RevokeInvitation(id, _) => invitations::revoke(conn, *id),

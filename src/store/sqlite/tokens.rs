@@ -15,17 +15,26 @@ pub(super) const SELECT_TOKEN: &str = "SELECT accounts.id, accounts.name, accoun
 pub(super) const SELECT_TOKENS: &str =
     "SELECT id, user, label, created, expires, used, fingerprint FROM tokens WHERE user = ?1 ORDER BY id";
 
-/// Gives an account a token; answers its id.
+/// Gives an account a token, or the one that it has already another label and end; answers its id.
 pub(super) fn add(conn: &Connection, token: &NewToken) -> rusqlite::Result<u64> {
-    let taken = conn.prepare_cached("SELECT 1 FROM tokens WHERE hash = ?1")?.exists([&token.hash[..]])?;
-    if taken || !accounts::is_there(conn, token.user)? {
+    let NewToken { user, hash, fingerprint, label, time, expires } = token;
+    if !accounts::is_there(conn, *user)? {
         return Ok(0);
     }
+    let (label, expires) = (label.as_str(), moments::to_column(*expires));
+    let mut there = conn.prepare_cached("SELECT id, user FROM tokens WHERE hash = ?1")?;
+    let there = there.query_row([&hash[..]], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    if let Some((id, owner)) = there {
+        if UserId(owner) != *user {
+            return Ok(0);
+        }
+        conn.prepare_cached("UPDATE tokens SET label = ?2, expires = ?3 WHERE id = ?1")?
+            .execute((id, label, expires))?;
+        return unsigned(0, id);
+    }
     let sql = "INSERT INTO tokens (user, hash, label, created, expires, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let NewToken { user, hash, fingerprint, label, time, expires } = token;
-    let (expires, fingerprint) =
-        (moments::to_column(*expires), fingerprint.as_ref().map_or(&[][..], |it| it.as_bytes()));
-    let id = conn.prepare_cached(sql)?.insert((user.0, &hash[..], label.as_str(), time.0, expires, fingerprint))?;
+    let fingerprint = fingerprint.as_ref().map_or(&[][..], |it| it.as_bytes());
+    let id = conn.prepare_cached(sql)?.insert((user.0, &hash[..], label, time.0, expires, fingerprint))?;
     unsigned(0, id)
 }
 
@@ -39,6 +48,11 @@ pub(super) fn used(conn: &Connection, id: u64, time: Time) -> rusqlite::Result<u
 pub(super) fn revoke(conn: &Connection, user: UserId, id: u64) -> rusqlite::Result<u64> {
     let sql = "DELETE FROM tokens WHERE id = ?1 AND user = ?2";
     conn.prepare_cached(sql)?.execute((number(id), user.0)).map(answer)
+}
+
+/// Takes all from their account.
+pub(super) fn revoke_all(conn: &Connection, user: UserId) -> rusqlite::Result<u64> {
+    conn.prepare_cached("DELETE FROM tokens WHERE user = ?1")?.execute([user.0]).map(answer)
 }
 
 /// See [`Store::token`](crate::store::Store::token).

@@ -11,6 +11,7 @@
 //! Nothing here waits longer than [`PATIENCE`] for anything, and nothing sleeps: what is awaited is an object, a close, a
 //! line or an exit. What fails says who awaited what, where the test says so, and what was said until then.
 
+pub(crate) mod clock;
 pub(crate) mod daemon;
 pub(crate) mod harm;
 pub(crate) mod json;

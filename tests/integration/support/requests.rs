@@ -9,6 +9,7 @@ pub(crate) fn whole() -> Vec<Value> {
         json!({"request": "hello", "protocol": 1, "client": "x/1"}),
         json!({"request": "login", "username": "rita", "password": "wrong horse"}),
         json!({"request": "login", "username": "rita", "token": "snk_a0"}),
+        json!({"request": "login", "username": "rita", "certificate": true}),
         json!({"request": "register", "username": "mark", "password": "wrong horse", "invite": "snk_i0"}),
         json!({"request": "ping", "data": 1}),
         json!({"request": "whoami"}),
@@ -73,7 +74,7 @@ pub(crate) fn whole() -> Vec<Value> {
         json!({"request": "server_sessions", "after": 1}),
         json!({"request": "accounts", "after": "ada"}),
         json!({"request": "add_account", "username": "newly", "password": "correct horse"}),
-        json!({"request": "set_password", "username": "newly", "password": "correct horses"}),
+        json!({"request": "set_password", "username": "newly", "password": "correct horses", "revoke_tokens": true}),
         json!({"request": "reload"}),
         json!({"request": "log_level", "level": "info"}),
         // Last, for it ends the others.

@@ -39,6 +39,7 @@ pub(in crate::chat::requests) fn hello(session: &Session, protocol: Option<i64>,
             stall_timeout: limits.stall_timeout,
         },
         guests: options.guests && level < Level::NoGuests,
+        certificate: session.certificate(),
         registration: if level < Level::NoRegistration { options.registration } else { Registration::Closed }.as_str(),
     })))
 }

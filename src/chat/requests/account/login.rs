@@ -13,9 +13,9 @@ use crate::chat::requests::{Fitting, host, rooms, seen};
 use crate::chat::room::Room;
 use crate::chat::secret;
 use crate::chat::session::{Origin, Session, UsedToken, unavailable};
-use crate::model::{Anchor, Level, RoomName, RoomRole, Seq, ServerRole, User, Username};
+use crate::model::{Anchor, Level, RoomName, RoomRole, Seq, ServerRole, User, UserId, Username};
 use crate::protocol::response::{Entered, LoggedIn, Membership};
-use crate::protocol::{Answer, Code, Credential, Kind, Refusal, Response, Secret};
+use crate::protocol::{Answer, Code, Credential, Kind, Refusal, Response, Secret, TOKEN_PREFIX};
 use crate::store::{Account, Change, Hash, Most, StoredToken, Unread};
 
 /// How an account proved who it is.
@@ -34,16 +34,17 @@ pub(in crate::chat::requests) async fn login(session: &Arc<Session>, username: &
     let (password, token) = match &credential {
         Credential::Password(password) => (Some(password), None),
         Credential::Token(token) => (None, Some(token)),
-        Credential::None => (None, None),
+        Credential::Certificate | Credential::None => (None, None),
     };
     if let Some(logged_in) = by_host(session, &name, password, token).await? {
         return Ok(Response::LoggedIn(Box::new(logged_in)));
     }
     match credential {
         Credential::Password(password) => with_password(session, &name, &password).await,
-        Credential::Token(token) if token.0.starts_with(secret::TOKEN) => with_token(session, &name, &token).await,
+        Credential::Token(token) if token.0.starts_with(TOKEN_PREFIX) => with_token(session, &name, &token).await,
         Credential::Token(token) => as_returning_guest(session, name, &token).await,
-        Credential::None => with_certificate_or_as_guest(session, name).await,
+        Credential::Certificate => with_certificate(session, &name).await,
+        Credential::None => as_guest(session, name).await,
     }
     .map(|logged_in| Response::LoggedIn(Box::new(logged_in)))
 }
@@ -62,7 +63,11 @@ pub(in crate::chat::requests) async fn enter(
     match (by_host(session, &name, password.as_ref(), None).await?, password) {
         (Some(logged_in), _) => logged_in,
         (None, Some(password)) => with_password(session, &name, &password).await?,
-        (None, None) => with_certificate_or_as_guest(session, name).await?,
+        // These dialects have no word for a certificate: whoever shows one that the account knows means it.
+        (None, None) => match known_certificate(session, &name).await? {
+            Some((hash, token, account)) => as_account(session, account, Proof::Token(hash, token)).await?,
+            None => as_guest(session, name).await?,
+        },
     };
     let person = session.person().ok_or(Code::Internal)?;
     let entered = async {
@@ -165,14 +170,6 @@ pub(super) fn come_in(session: &Arc<Session>, person: &Arc<Person>) -> Result<()
     Ok(())
 }
 
-/// Somebody who says only a name: the account that knows the certificate of the connection, or a guest.
-async fn with_certificate_or_as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Refusal> {
-    match with_certificate(session, &name).await? {
-        Some(logged_in) => Ok(logged_in),
-        None => as_guest(session, name).await,
-    }
-}
-
 async fn as_guest(session: &Arc<Session>, name: Username) -> Result<LoggedIn, Refusal> {
     let chat = &session.chat;
     admits_guest(session, &name.skeleton(), &name.look())?;
@@ -211,16 +208,27 @@ async fn with_token(session: &Arc<Session>, name: &Username, token: &Secret) -> 
     as_account(session, account, Proof::Token(hash, token)).await
 }
 
-/// The connection has shown a certificate: it is for the account of that name, if there is one. There is nothing to guess,
-/// so this is no attempt that counts.
-async fn with_certificate(session: &Arc<Session>, name: &Username) -> Result<Option<LoggedIn>, Refusal> {
+/// An account that knows the certificate which the connection has shown.
+async fn with_certificate(session: &Arc<Session>, name: &Username) -> Result<LoggedIn, Refusal> {
+    let attempt = Attempt::take(session, name)?;
+    let Some((hash, token, account)) = known_certificate(session, name).await? else {
+        return Err(attempt.failed(Code::BadCredentials));
+    };
+    attempt.succeeded();
+    as_account(session, account, Proof::Token(hash, token)).await
+}
+
+/// The certificate that the connection has shown, if the account of that name knows it; it is used now.
+async fn known_certificate(
+    session: &Session,
+    name: &Username,
+) -> Result<Option<(Hash, StoredToken, Account)>, Refusal> {
     let chat = &session.chat;
     let Some(certificate) = session.certificate() else { return Ok(None) };
     let account = chat.store.account(name.folded()).await.map_err(|error| unavailable(&error))?;
-    let Some(account) = account else { return Ok(None) };
-    let hash = secret::hash_of(&certificate, account.id);
-    let Some((token, account)) = good_token(chat, hash, name).await? else { return Err(Code::BadCredentials.into()) };
-    as_account(session, account, Proof::Token(hash, token)).await.map(Some)
+    // Of an account that there is not as much is asked as of one that there is.
+    let hash = secret::hash_of(&certificate, account.map_or(UserId(0), |account| account.id));
+    Ok(good_token(chat, hash, name).await?.map(|(token, account)| (hash, token, account)))
 }
 
 /// The token or certificate of that hash, if one can log in with it under that name; it is used now.
@@ -243,9 +251,10 @@ async fn proved(chat: &Chat, account: &Account, proof: &Proof) -> Result<Option<
             let now = chat.store.user(account.id).await.map_err(|error| unavailable(&error))?;
             now.filter(|now| now.password_hash == *hash)
         }
-        Proof::Token(hash, _) => {
+        // A certificate may have been revoked and added again, which makes it another one.
+        Proof::Token(hash, token) => {
             let now = chat.store.token(*hash).await.map_err(|error| unavailable(&error))?;
-            now.map(|(_, now)| now).filter(|now| now.id == account.id)
+            now.filter(|(now, _)| now.id == token.id).map(|(_, now)| now).filter(|now| now.id == account.id)
         }
         Proof::Host => chat.store.user(account.id).await.map_err(|error| unavailable(&error))?,
     };
@@ -282,7 +291,8 @@ pub(super) async fn as_account(session: &Arc<Session>, account: Account, proof: 
     if let Proof::Token(hash, StoredToken { id, label, .. }) = proof {
         session.set_token(UsedToken { id, label });
         // Whoever revoked it a moment ago has looked for sessions that came in with it before this was one of them.
-        if chat.store.token(hash).await.map_err(|error| unavailable(&error))?.is_none() {
+        let now = chat.store.token(hash).await.map_err(|error| unavailable(&error))?;
+        if now.is_none_or(|(now, _)| now.id != id) {
             session.leave();
             return Err(Code::BadCredentials.into());
         }

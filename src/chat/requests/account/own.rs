@@ -67,7 +67,7 @@ pub(in crate::chat::requests) fn sessions(session: &Arc<Session>, person: &Arc<P
             session_id: one.id,
             client: inner.client.clone(),
             since: inner.since,
-            token: inner.token.as_ref().map(|token| token.label.clone()),
+            token: inner.token.as_ref().map(|token| (token.label.clone(), token.id)),
             current: Arc::ptr_eq(one, session),
         }
     };

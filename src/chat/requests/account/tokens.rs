@@ -9,7 +9,7 @@ use crate::chat::secret;
 use crate::chat::session::{Farewell, Session, unavailable};
 use crate::model::{Fingerprint, Line, Time, UserId};
 use crate::protocol::response::TokenLine;
-use crate::protocol::{Answer, Code, Refusal, Response, TokenAction};
+use crate::protocol::{Answer, Code, Refusal, Response, TOKEN_PREFIX, TokenAction};
 use crate::store::{Change, Hash, NewToken, StoredToken};
 
 /// How many tokens and certificates an account may have. Those that have expired count until they are revoked.
@@ -32,7 +32,7 @@ pub(in crate::chat::requests) async fn token(
             if tokens().await?.len() >= MOST_TOKENS {
                 return Err(Code::Forbidden.into());
             }
-            let secret = secret::mint(secret::TOKEN)?;
+            let secret = secret::mint(TOKEN_PREFIX)?;
             let (id, expires) = add(chat, user, secret::hash(&secret), None, label, for_s).await?;
             Ok(Response::Minted { secret, id, expires })
         }
@@ -40,15 +40,10 @@ pub(in crate::chat::requests) async fn token(
             let label = line(label, "label")?.unwrap_or_default();
             let shown = || session.certificate().ok_or_else(|| Refusal::bad_request("fingerprint"));
             let fingerprint = fingerprint.map_or_else(shown, Ok)?;
+            // One that is there gets this label and this end, and is the same: whoever has heard no answer asks again.
             let there = tokens().await?;
-            match there.iter().find(|token| token.fingerprint == Some(fingerprint)) {
-                // Whoever has heard no answer asks again.
-                Some(old) if old.is_good(chat.clock.now()) => {
-                    return Ok(Response::Certified { fingerprint, id: old.id, expires: old.expires });
-                }
-                Some(old) => drop(chat.change(Change::RevokeToken { user, id: old.id }).await?),
-                None if there.len() >= MOST_TOKENS => return Err(Code::Forbidden.into()),
-                None => {}
+            if there.len() >= MOST_TOKENS && there.iter().all(|token| token.fingerprint != Some(fingerprint)) {
+                return Err(Code::Forbidden.into());
             }
             let hash = secret::hash_of(&fingerprint, user);
             let (id, expires) = add(chat, user, hash, Some(fingerprint), label, for_s).await?;

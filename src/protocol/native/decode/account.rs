@@ -13,11 +13,13 @@ pub(super) fn hello(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
 
 pub(super) fn login(keys: &Keys<'_, '_>) -> Result<Request, Refusal> {
     let username = keys.username()?;
-    let credential = match (keys.secret("password")?, keys.secret("token")?) {
-        (None, None) => Credential::None,
-        (Some(password), None) => Credential::Password(password),
-        (None, Some(token)) => Credential::Token(token),
-        (Some(_), Some(_)) => return Err(Refusal::bad_request("token")),
+    let credential = match (keys.secret("password")?, keys.secret("token")?, keys.bool("certificate")?) {
+        (None, None, false) => Credential::None,
+        (Some(password), None, false) => Credential::Password(password),
+        (None, Some(token), false) => Credential::Token(token),
+        (None, None, true) => Credential::Certificate,
+        (Some(_), Some(_), _) => return Err(Refusal::bad_request("token")),
+        (_, _, true) => return Err(Refusal::bad_request("certificate")),
     };
     Ok(Request::Login { username, credential })
 }

@@ -88,10 +88,10 @@ pub(in crate::protocol) fn whole() -> Vec<(Kind, Response, &'static str)> {
                 session_id: 9,
                 client: Some(line("x/1")),
                 since: NOON,
-                token: Some(line("bot")),
+                token: Some((line("bot"), 3)),
                 current: true,
             }]),
-            r#""sessions":[{"session_id":9,"client":"x/1","since":"2026-01-31T12:00:00.000Z","token":"bot","current":true}]"#,
+            r#""sessions":[{"session_id":9,"client":"x/1","since":"2026-01-31T12:00:00.000Z","token":"bot","token_id":3,"current":true}]"#,
         ),
         (
             Kind::Rooms,

@@ -181,6 +181,7 @@ fn change() -> impl Strategy<Value = Change> {
         2 => token,
         1 => (id(), time()).prop_map(|(id, time)| Change::UseToken { id, time }),
         1 => (user(), id()).prop_map(|(user, id)| Change::RevokeToken { user, id }),
+        1 => user().prop_map(Change::RevokeTokens),
         2 => invitation,
         1 => (id(), noted()).prop_map(|(id, act)| Change::RevokeInvitation(id, act)),
         1 => (user(), role, noted()).prop_map(|(user, role, act)| Change::Role { user, role, act }),

@@ -7,6 +7,7 @@ const WHOLE: &[&str] = &[
     r#"{"request":"hello","protocol":1,"client":"x/1"}"#,
     r#"{"request":"login","username":"a","password":"b"}"#,
     r#"{"request":"login","username":"a","token":"b"}"#,
+    r#"{"request":"login","username":"a","certificate":true}"#,
     r#"{"request":"register","username":"a","password":"b","invite":"c"}"#,
     r#"{"request":"logout"}"#,
     r#"{"request":"ping","data":1}"#,
@@ -72,7 +73,7 @@ const WHOLE: &[&str] = &[
     r#"{"request":"server_sessions","after":1}"#,
     r#"{"request":"accounts","after":"a"}"#,
     r#"{"request":"add_account","username":"a","password":"p"}"#,
-    r#"{"request":"set_password","username":"a","password":"p"}"#,
+    r#"{"request":"set_password","username":"a","password":"p","revoke_tokens":true}"#,
     r#"{"request":"reload"}"#,
     r#"{"request":"log_level","level":"info"}"#,
 ];
@@ -89,6 +90,7 @@ fn expected(kind: &str, key: &str, value: &str) -> Option<Code> {
         ("ping", "data") => true,
         ("hello", "protocol") => matches!(value, "0" | "-1"),
         ("message" | "react", "action" | "remove") => value == "true",
+        ("login" | "set_password", "certificate" | "revoke_tokens") => value == "true",
         ("resume", "rooms") => value == "{}",
         (_, "since" | "backlog" | "reply_to" | "target" | "before" | "around" | "seq" | "close") => value == "0",
         ("room", "slow_mode_s" | "retention_days" | "retention_entries") => value == "0",
@@ -167,10 +169,10 @@ fn a_key_that_is_left_out_is_missed_by_its_name_or_not_needed() {
         "password" => true,
         "topic" => kind == "topic",
         "text" => kind != "status",
-        "label" | "fingerprint" | "reason" | "from" | "limit" | "for_s" | "count" | "remove" | "nonce" | "reply_to"
-        | "client" | "protocol" | "data" | "invite" | "token" | "close" | "after" | "kind" | "since" | "epoch"
-        | "backlog" | "name" | "history" | "slow_mode_s" | "retention_days" | "retention_entries" | "before"
-        | "around" | "level" => false,
+        "label" | "fingerprint" | "certificate" | "revoke_tokens" | "reason" | "from" | "limit" | "for_s" | "count"
+        | "remove" | "nonce" | "reply_to" | "client" | "protocol" | "data" | "invite" | "token" | "close" | "after"
+        | "kind" | "since" | "epoch" | "backlog" | "name" | "history" | "slow_mode_s" | "retention_days"
+        | "retention_entries" | "before" | "around" | "level" => false,
         "action" => kind != "message",
         "target" => kind != "report",
         _ => true,
@@ -198,6 +200,8 @@ fn a_key_that_is_left_out_is_missed_by_its_name_or_not_needed() {
 fn keys_that_contradict_each_other_are_refused() {
     for (object, field) in [
         (r#"{"request":"login","username":"a","password":"b","token":"c"}"#, "token"),
+        (r#"{"request":"login","username":"a","password":"b","certificate":true}"#, "certificate"),
+        (r#"{"request":"login","username":"a","token":"b","certificate":true}"#, "certificate"),
         (r#"{"request":"delete_account","username":"a","password":"b"}"#, "username"),
         (r#"{"request":"join","room":"a","since":1,"backlog":1}"#, "backlog"),
         (r#"{"request":"join","room":"a","epoch":"e"}"#, "epoch"),

@@ -276,7 +276,11 @@ fn admins_name_a_user_or_a_network() {
         ),
         (
             r#"{"request":"set_password","username":"Eve","password":"p"}"#,
-            Request::SetPassword { username: "Eve".into(), password: Secret("p".into()) },
+            Request::SetPassword { username: "Eve".into(), password: Secret("p".into()), revoke_tokens: false },
+        ),
+        (
+            r#"{"request":"set_password","username":"Eve","password":"p","revoke_tokens":true}"#,
+            Request::SetPassword { username: "Eve".into(), password: Secret("p".into()), revoke_tokens: true },
         ),
         (r#"{"request":"reload"}"#, Request::Reload),
         (r#"{"request":"log_level","level":"debug"}"#, Request::LogLevel { level: Some("debug".into()) }),
