@@ -178,9 +178,13 @@ fn the_licences_are_there_and_the_package_has_the_same() {
 
 #[test]
 fn the_scripts_can_be_read_by_bash() {
-    for script in
-        ["packaging/debian/build", "packaging/debian/test", "packaging/static", "packaging/debian/scripts/postrm"]
-    {
+    for script in [
+        "packaging/debian/build",
+        "packaging/debian/test",
+        "packaging/debian/boot",
+        "packaging/debian/scripts/postrm",
+        "packaging/static",
+    ] {
         let Some(output) = system("bash", |command| command.arg("-n").arg(root().join(script))) else { return };
         assert!(output.status.success() && output.stderr.is_empty(), "{script}: {output:?}");
     }
