@@ -160,10 +160,31 @@ fn what_the_package_takes_from_the_tree_is_there() {
 }
 
 #[test]
+fn the_licences_are_there_and_the_package_has_the_same() {
+    assert!(read("Cargo.toml").contains("\nlicense = \"MIT OR Apache-2.0\"\n"));
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let mit = read("LICENSE-MIT");
+    let (head, permission) = mit.split_once("\n\nPermission").expect("the text of the licence");
+    assert_eq!(head, "MIT License\n\nCopyright (c) 2026 The snakk authors");
+    let copyright = read("packaging/debian/copyright");
+    assert!(copyright.contains("\nCopyright: 2026 The snakk authors\nLicense: Expat or Apache-2.0\n"), "{copyright}");
+    let (_, expat) = copyright.split_once("License: Expat\n Permission").expect("the text of the licence");
+    let (expat, _) = expat.split_once("\nLicense: ").expect("another licence");
+    assert_eq!(words(&expat.replace("\n .\n", "\n")), words(permission));
+    let apache = read("LICENSE-APACHE");
+    assert!(apache.contains("Apache License\n") && apache.contains("Version 2.0, January 2004"), "{apache}");
+    assert!(apache.contains("END OF TERMS AND CONDITIONS"), "it is cut short");
+}
+
+#[test]
 fn the_scripts_can_be_read_by_bash() {
-    for script in
-        ["packaging/debian/build", "packaging/debian/test", "packaging/static", "packaging/debian/scripts/postrm"]
-    {
+    for script in [
+        "packaging/debian/build",
+        "packaging/debian/test",
+        "packaging/debian/boot",
+        "packaging/debian/scripts/postrm",
+        "packaging/static",
+    ] {
         let Some(output) = system("bash", |command| command.arg("-n").arg(root().join(script))) else { return };
         assert!(output.status.success() && output.stderr.is_empty(), "{script}: {output:?}");
     }

@@ -27,7 +27,8 @@ pub(crate) async fn until_it_answers(health: Health) {
 
 /// Connections are accepted, and answered.
 pub(crate) fn ready(listeners: usize) {
-    let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&format!("{listeners} listeners"))]);
+    let s = if listeners == 1 { "" } else { "s" };
+    let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&format!("{listeners} listener{s}"))]);
 }
 
 /// The configuration is being read again; to be followed by [`ready`].

@@ -26,7 +26,10 @@ use crate::net::{CertificateError, CertificateFiles, Distrust};
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Who may read a file besides its owner: its group, and all others.
-const OTHERS_READ: u32 = 0o044;
+const GROUP_READS: u32 = 0o040;
+const OTHERS_READ: u32 = 0o004;
+/// Where systemd puts what a unit is given (`LoadCredential=`, systemd.exec(5)).
+const CREDENTIALS: &str = "/run/credentials";
 
 /// A certificate with its key, as it is shown to the other side.
 #[derive(Clone, Debug)]
@@ -67,7 +70,7 @@ impl Certificate {
                 ))
             })
             .collect();
-        if mode & OTHERS_READ != 0 {
+        if is_open(&files.key, mode) {
             let path = files.key.display();
             warnings
                 .push(format!("the key in {path} can be read by others than its owner (mode {:04o})", mode & 0o7777));
@@ -135,6 +138,12 @@ fn contents(path: &Path) -> Result<(Vec<u8>, u32), CertificateError> {
     Ok((bytes, mode))
 }
 
+/// Whether others than the owner of a key may read it. The credentials of a unit belong to root, with its user in an access list,
+/// and the mode then shows as the group's what that user may.
+fn is_open(key: &Path, mode: u32) -> bool {
+    mode & OTHERS_READ != 0 || (mode & GROUP_READS != 0 && !key.starts_with(CREDENTIALS))
+}
+
 fn chain_in(text: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     let chain = chain.map_err(|error| CertificateError::Unusable { path: path.to_owned(), why: damage(&error) })?;
@@ -174,4 +183,23 @@ fn out_of_date(certificate: &CertificateDer<'_>, now: SystemTime) -> Option<Dist
     let verified = verify_server_cert_signed_by_trust_anchor(&parsed, &none, &[], now, algorithms.all);
     let why = distrust(verified.err()?, "");
     matches!(why, Distrust::Expired { .. } | Distrust::NotYetValid { .. }).then_some(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_systemd_hands_over_is_a_secret() {
+        for (path, mode, open) in [
+            ("/run/credentials/snakkd.service/snakk.key", 0o100_400, false),
+            ("/run/credentials/snakkd.service/snakk.key", 0o100_440, false),
+            ("/run/credentials/snakkd.service/snakk.key", 0o100_444, true),
+            ("/run/credentials.key", 0o100_440, true),
+            ("/etc/snakk/snakk.key", 0o100_440, true),
+            ("/etc/snakk/snakk.key", 0o100_600, false),
+        ] {
+            assert_eq!(is_open(Path::new(path), mode), open, "{path}, {mode:o}");
+        }
+    }
 }
