@@ -123,17 +123,24 @@ impl Session {
     /// Nothing is lost: what is returned was taken in the last step.
     pub async fn next(self: &Arc<Session>) -> Round {
         loop {
-            match self.todo() {
+            // Over before anything is waited for, so that a session at rest does not hold the place for it; and what is rare
+            // and big is on the heap.
+            let read = match self.todo() {
                 Todo::Send(round) => {
                     if !round.answers.is_empty() {
                         self.freed.notify_one();
                     }
                     return round;
                 }
-                Todo::Wait => self.wake.notified().await,
+                Todo::Wait => None,
                 Todo::Read { room, after, up_to, stamp, form } => {
-                    // Rare, and big: on the heap, so that a session at rest does not hold the place for it.
-                    if let Some(round) = Box::pin(self.read(room, after, up_to, stamp, form)).await {
+                    Some(Box::pin(self.read(room, after, up_to, stamp, form)))
+                }
+            };
+            match read {
+                None => self.wake.notified().await,
+                Some(read) => {
+                    if let Some(round) = read.await {
                         return round;
                     }
                 }

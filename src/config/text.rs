@@ -77,8 +77,7 @@ fn is_port(port: &str) -> bool {
     port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
-/// `LEVEL` or `TARGET=LEVEL`, several with commas between. What `RUST_LOG` also allows (spans, fields) is left to the
-/// program, whose business the installing of a log is: the library only sees to it that no typing error gets through.
+/// `LEVEL` or `TARGET=LEVEL`, several with commas between; not what `RUST_LOG` of other programs also allows (spans, fields).
 fn is_filter(text: &str) -> bool {
     let is_level = |word: &str| {
         ["error", "warn", "info", "debug", "trace", "off"].iter().any(|level| level.eq_ignore_ascii_case(word))

@@ -22,9 +22,10 @@ use std::{env, panic};
 
 use snakk::config::{LogFormat, LogSection};
 use snakk::model::SystemClock;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{Registry, reload};
 
 use crate::exit::{self, Failure};
 use files::Files;
@@ -35,7 +36,7 @@ use queue::{Queue, Sink};
 
 /// The installed log. What waits is written when it is dropped.
 pub(crate) struct Logging {
-    filter: reload::Handle<EnvFilter, Registry>,
+    filter: reload::Handle<Targets, Registry>,
     level: Mutex<String>,
     output: Arc<Output>,
 }
@@ -101,8 +102,9 @@ pub(crate) fn install(log: &LogSection, data_dir: &Path) -> Result<Logging, Fail
     Ok(Logging { filter: handle, level: Mutex::new(log.level.clone()), output })
 }
 
-fn filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
-    EnvFilter::builder().parse(level)
+fn filter(level: &str) -> Result<Targets, ParseError> {
+    // Blanks may stand around the commas, and would be taken for a part of a name.
+    level.split(',').map(str::trim).collect::<Vec<_>>().join(",").parse()
 }
 
 /// How lines are written, and where to.
