@@ -64,7 +64,7 @@ impl Acceptor {
     }
 
     /// Never called.
-    pub fn replace(&self, _certificate: Certificate) {
+    pub fn replace(&self, _certificate: Certificate) -> bool {
         match *self {}
     }
 

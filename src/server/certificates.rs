@@ -79,17 +79,20 @@ pub(super) fn open(listeners: &[ListenerSection]) -> Result<Vec<Option<Security>
     }))
 }
 
-/// Reads them again. Each that is good is shown from now on; those that are not leave the old one in its place.
-pub(super) fn reload<'a>(secured: impl Iterator<Item = &'a Security>) -> Result<(), CertificateErrors> {
+/// Reads them again. Each that is good is shown from now on; those that are not leave the old one in its place. Gives those
+/// that are others than before.
+pub(super) fn reload<'a>(
+    secured: impl Iterator<Item = &'a Security>,
+) -> Result<Vec<ListenerCertificate>, CertificateErrors> {
     collect(secured.map(|Security { acceptor, listener, files }| {
         let certificate = Certificate::read(files, SystemTime::now())?;
         let (fingerprint, warnings) = (certificate.fingerprint(), certificate.warnings().to_vec());
-        acceptor.replace(certificate);
+        let is_new = acceptor.replace(certificate);
         // Not before: whoever has read that connects.
         report(listener, fingerprint, &warnings);
-        Ok(())
+        Ok(is_new.then(|| ListenerCertificate { listener: listener.clone(), fingerprint, warnings }))
     }))
-    .map(drop)
+    .map(|read| read.into_iter().flatten().collect())
 }
 
 fn files_of(listener: &ListenerSection) -> Option<CertificateFiles> {

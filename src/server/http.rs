@@ -1,9 +1,10 @@
 //! `/metrics` and `/health` over HTTP/1.1: as much of it as scrapers and probes need, and no more. Each connection has one
 //! answer. Whoever sends something else, or nothing, is gone after a few seconds and has cost a few KiB.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -23,8 +24,11 @@ use crate::server::metrics::prometheus;
 const MOST_HEAD: usize = 8 * 1024;
 /// How long it may take to come, and how long the answer may take to go.
 const TIME: Duration = Duration::from_secs(5);
-/// So many connections at once; the others are told to come later.
+/// So many connections at once; then whoever has said nothing for longest makes room, and where nobody is silent the others
+/// are told to come later.
 const MOST_CONNECTIONS: usize = 64;
+/// How long there may be no room.
+const MAKE_ROOM: Duration = Duration::from_millis(100);
 /// What a peer still sends behind its head is read so far and so long, or it would never see the answer.
 const MOST_REST: usize = 64 * 1024;
 const REST_TIME: Duration = Duration::from_millis(500);
@@ -35,23 +39,42 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
 
+/// Those who have not said yet what they want, oldest first.
+#[derive(Default)]
+struct Silent(Mutex<BTreeMap<u64, CancellationToken>>);
+
+impl Silent {
+    fn table(&self) -> MutexGuard<'_, BTreeMap<u64, CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Serves until it is told to end.
 pub(super) async fn serve(mut listener: Listener, inside: Arc<Inside>, end: CancellationToken) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
+    let (places, silent) = (Arc::new(Semaphore::new(MOST_CONNECTIONS)), Arc::new(Silent::default()));
+    for number in 0.. {
         let stream = tokio::select! {
             biased;
             () = end.cancelled() => return,
             (stream, _) = listener.accept() => stream,
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        if places.available_permits() == 0
+            && let Some((_, oldest)) = silent.table().pop_first()
+        {
+            // A crowd that says nothing keeps no probe from being answered.
+            oldest.cancel();
+        }
+        let Ok(Ok(place)) = timeout(MAKE_ROOM, Arc::clone(&places).acquire_owned()).await else {
             turn_away(stream);
             continue;
         };
-        let (inside, end) = (Arc::clone(&inside), end.clone());
+        let (inside, silent, end) = (Arc::clone(&inside), Arc::clone(&silent), end.child_token());
+        silent.table().insert(number, end.clone());
         tokio::spawn(async move {
             let _place = place;
-            let _ = end.run_until_cancelled(converse(stream, &inside)).await;
+            let has_spoken = || drop(silent.table().remove(&number));
+            let _ = end.run_until_cancelled(converse(stream, &inside, &has_spoken)).await;
+            has_spoken();
         });
     }
 }
@@ -63,10 +86,12 @@ fn turn_away(stream: Stream) {
     let _ = pin!(write.write_all(&bytes)).poll(&mut Context::from_waker(Waker::noop()));
 }
 
-async fn converse(stream: Stream, inside: &Arc<Inside>) {
+async fn converse(stream: Stream, inside: &Arc<Inside>, has_spoken: &impl Fn()) {
     let (mut read, mut write) = stream.split();
     let mut head = Vec::new();
-    let (answer, with_body) = match timeout(TIME, read_head(&mut read, &mut head)).await {
+    let said = timeout(TIME, read_head(&mut read, &mut head)).await;
+    has_spoken();
+    let (answer, with_body) = match said {
         Ok(Ok(true)) => match parse(&head) {
             Ok(request) => (answer(request.path, inside).await, !request.is_head),
             Err(answer) => (answer, true),

@@ -22,7 +22,7 @@ use crate::server::control::Control;
 use crate::server::health::{Health, Inside, NotReady};
 use crate::server::orders::{self, Lookout, Orders};
 use crate::server::sockets::Streams;
-use crate::server::{Builder, CertificateErrors, Stats, http, options};
+use crate::server::{Builder, CertificateErrors, ListenerCertificate, Stats, http, options};
 use crate::store::{Store, StoreError};
 
 /// When clients may try again after the server has stopped.
@@ -212,11 +212,12 @@ impl Server {
 
     /// Reads the certificates and keys of all listeners again, from the files that they had at the start. Those who connect
     /// from now on are shown the new ones; connections that are open stay as they are. Where a pair is of no use, its
-    /// listener goes on with the old one, and the others are not concerned. Takes as long as reading files takes.
+    /// listener goes on with the old one, and the others are not concerned. Gives those that are others than before. Takes as
+    /// long as reading files takes.
     ///
     /// # Errors
     /// Everything that is wrong with those that stayed as they were.
-    pub fn reload_certificates(&self) -> Result<(), CertificateErrors> {
+    pub fn reload_certificates(&self) -> Result<Vec<ListenerCertificate>, CertificateErrors> {
         certificates::reload(self.entries.iter().filter_map(|entry| entry.security.as_ref()))
     }
 

@@ -157,6 +157,7 @@ async fn a_line_that_makes_no_sense_is_named_and_leaves_nothing_behind() {
         assert!(good[at].contains(from), "{from} is not in {}", good[at]);
         replaced(at, &good[at].replacen(from, to, 1))
     };
+    let account = good.iter().position(|line| line.starts_with("{\"table\":\"accounts\"")).expect("an account");
     let mut doubled = good.clone();
     doubled.insert(entry, good[entry].clone());
     let mut behind = good.clone();
@@ -192,6 +193,17 @@ async fn a_line_that_makes_no_sense_is_named_and_leaves_nothing_behind() {
         (behind, number(last + 1), "behind the end"),
         // Every line is good, but not all of them together.
         (changed(entry, "\"messages\":1", "\"messages\":7"), "the export was read".into(), "wrong count of messages"),
+        (
+            changed(account, "\"role\":\"user\"", "\"role\":\"king\""),
+            "the export was read".into(),
+            "accounts whose role is none",
+        ),
+        (changed(account, "\"folded\":\"", "\"folded\":\"x"), "the export was read".into(), "is not found by its name"),
+        (
+            changed(account, "\"name\":\"", "\"name\":\"\\u001b"),
+            "the export was read".into(),
+            "no name that can be shown",
+        ),
     ];
     for (lines, place, problem) in cases {
         let ended = import(&setup, "other/below", &lines).await;

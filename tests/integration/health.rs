@@ -13,13 +13,14 @@ use serde_json::Value;
 use snakk::Server;
 use snakk::server::{NotReady, Part};
 use snakk::store::memory::{Faults, MemoryStore};
-use tokio::net::UnixDatagram;
+use tokio::net::{TcpStream, UnixDatagram};
 
 use crate::load::Load;
 use crate::metrics::{Page, get, metrics_of, watched, with_metrics};
 use crate::support::daemon::Setup;
+use crate::support::person::ended;
 use crate::support::server::free;
-use crate::support::{Daemon, daemon, json, within};
+use crate::support::{Daemon, Wire, daemon, json, within};
 
 /// What `/health` says: the codes of live and ready, and the problems.
 async fn health(address: SocketAddr) -> (u16, u16, Vec<String>) {
@@ -40,7 +41,7 @@ async fn a_full_disk_is_no_reason_to_restart_but_to_stay_away() {
     command.args(["-c", "ulimit -S -f 2048; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_snakkd")]);
     command.arg("--config").arg(config).arg("--data-dir").arg(data).args(["--listen", "127.0.0.1:0"]);
     command.env_clear().env("HOME", setup.dir());
-    let mut daemon = setup.spawn_by(command);
+    let mut daemon = setup.clone().spawn_by(command);
     let address = metrics_of(&mut daemon).await;
     assert_eq!(health(address).await, (200, 200, Vec::new()));
     let mut alice = daemon.native("alice").await;
@@ -57,11 +58,62 @@ async fn a_full_disk_is_no_reason_to_restart_but_to_stay_away() {
     assert!(page.value("snakk_commits_failed_total") >= 1.0);
     assert!(page.value("snakk_refusals_total{code=\"storage_unavailable\"}") >= 1.0);
 
+    // What is not stored anyway is done, and answered so.
+    let mut listening = daemon.native("bob").await;
+    let data = setup.data_dir();
+    let config = setup.dir().join("snakk.toml");
+    for line in ["notice soon-back", "log-level debug", "reload", "kick 192.0.2.1"] {
+        let args: Vec<&str> = line.split(' ').chain(["--data-dir"]).collect();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
+        command.args(args).arg(&data).arg("--config").arg(&config).env_clear().env("HOME", setup.dir());
+        let done = ended(setup.clone().spawn_by(command)).await;
+        assert_eq!(done.code, Some(0), "{line}: {done:?}");
+    }
+    listening.expect(json!({"event": "notice", "text": "soon-back"})).await;
+
     let lifted = Command::new("prlimit").args(["--fsize=unlimited", "--pid", &daemon.pid().to_string()]).status();
     assert!(lifted.is_ok_and(|status| status.success()), "prlimit lifts the limit");
     within("posting", async { while alice.outcome(request.clone()).await.get("code").is_some() {} }).await;
     assert_eq!(health(address).await, (200, 200, Vec::new()));
     assert_eq!(Page::of(address).await.value("snakk_storage_refusing"), 0.0);
+}
+
+#[tokio::test]
+async fn whoever_runs_it_can_ask_how_it_is_when_others_have_taken_all_connections() {
+    let setup = daemon();
+    let config = setup.dir().join("snakk.toml");
+    fs::write(&config, with_metrics()).expect("a configuration");
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_snakkd")]);
+    command.arg("--config").arg(&config).arg("--data-dir").arg(setup.data_dir()).args(["--listen", "127.0.0.1:0"]);
+    command.env_clear().env("HOME", setup.dir());
+    let mut daemon = setup.clone().spawn_by(command);
+    let address = metrics_of(&mut daemon).await;
+    let mut member = daemon.native("member").await;
+    member.join("lobby").await;
+    let mut crowd = Vec::new();
+    for _ in 0..200 {
+        crowd.push(TcpStream::connect(daemon.address()).await.expect("a connection"));
+    }
+    // Those who may not come in are told so and closed, and then there is room for what matters.
+    assert_eq!(health(address).await, (200, 200, Vec::new()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
+    command.arg("status").arg("--config").arg(&config).arg("--data-dir").arg(setup.data_dir());
+    command.env_clear().env("HOME", setup.dir());
+    let status = ended(setup.spawn_by(command)).await;
+    assert_eq!(status.code, Some(0), "{status:?}");
+    member.say("lobby", "still here").await;
+    drop(crowd);
+    within("a way in", async {
+        loop {
+            let mut later = Wire::connect("later", daemon.address()).await;
+            later.send(json!({"request": "hello", "protocol": 1})).await;
+            if later.next().await["response"] == "hello" {
+                break;
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

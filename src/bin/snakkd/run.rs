@@ -28,6 +28,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let logging = logging::install(&found.config.log, &data_dir)?;
     raise_open_files();
+    let mut found = found;
+    if let Some(remark) = fit_open_files(&mut found) {
+        tracing::warn!("{remark}");
+    }
     let failed = |what: &str, error: std::io::Error| Failure::new(exit::FAILURE, format!("cannot {what}: {error}"));
     let orders = signals::catch().map_err(|error| failed("catch signals", error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -140,7 +144,8 @@ struct Reloading {
 /// configuration: they are renewed more often than anything else changes.
 fn reload(args: &Args, server: &Server, logging: &Logging) -> Reloading {
     let mut done = Reloading::default();
-    let taken = paths::load(args).and_then(|found| {
+    let taken = paths::load(args).and_then(|mut found| {
+        fit_open_files(&mut found);
         let level = &found.config.log.level;
         // The only one that is asked before it is known that all the others are good.
         let before = logging.level();
@@ -169,10 +174,16 @@ fn reload(args: &Args, server: &Server, logging: &Logging) -> Reloading {
             );
         }
     }
-    if let Err(errors) = server.reload_certificates() {
-        for error in errors.errors() {
-            tracing::error!(%error, "a certificate was not reloaded, the old one stays");
-            done.problems.push(error.to_string());
+    match server.reload_certificates() {
+        Ok(renewed) => {
+            let shown = renewed.iter().map(|new| format!("the certificate of {} ({})", new.listener, new.fingerprint));
+            done.changed.extend(shown);
+        }
+        Err(errors) => {
+            for error in errors.errors() {
+                tracing::error!(%error, "a certificate was not reloaded, the old one stays");
+                done.problems.push(error.to_string());
+            }
         }
     }
     done
@@ -207,4 +218,22 @@ fn raise_open_files() {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(current, %error, "cannot raise the limit of open files");
     }
+}
+
+/// So many open files are left for the database, the log, the control socket, metrics, and those who are told that they may
+/// not come in: whoever runs the server can still ask how it is when everything else is taken.
+const KEPT_FILES: u64 = 112;
+
+/// No more connections than there may be open files for. Says so where that is less than was asked for.
+fn fit_open_files(found: &mut Found) -> Option<String> {
+    let files = getrlimit(Resource::Nofile).current?;
+    let most = usize::try_from(files - KEPT_FILES.min(files / 2)).unwrap_or(usize::MAX);
+    let connections = &mut found.config.limits.max_connections;
+    let wanted = std::mem::replace(connections, if *connections == 0 { most } else { most.min(*connections) });
+    (wanted > most).then(|| {
+        format!(
+            "limits.max_connections is {wanted}, but this process may have no more than {files} files open: it takes {most} \
+             connections (LimitNOFILE= in a unit, ulimit -n in a shell)"
+        )
+    })
 }

@@ -123,9 +123,9 @@ async fn set_level(chat: &Chat, person: &Person, level: Level) -> Answer {
 async fn notice(chat: &Chat, person: &Person, text: Box<str>) -> Answer {
     let text = Text::parse(text, chat.options().limits.most_text()).map_err(|error| bad_text(error).about("text"))?;
     let said: String = text.as_str().chars().take(MOST_REMEMBERED).collect();
-    chat.change(Change::Act(chat.act(person, "notice", None, "", &said))).await?;
     for session in chat.online.everybody().iter().flat_map(|person| person.open_sessions()) {
         session.hint(Hint::Notice { text: text.clone() });
     }
+    operator::note(chat, person, "notice", "", &said).await;
     Ok(Response::Done)
 }

@@ -46,14 +46,15 @@ pub(super) async fn operate(chat: &Chat, person: &Person, request: Request) -> A
         Request::Accounts { after } => accounts(chat, after.as_deref()).await,
         Request::AddAccount { username, password } => {
             chat.add_account(&username, &password).await?;
-            note(chat, person, "add_account", &username, "").await
+            note(chat, person, "add_account", &username, "").await;
+            Ok(Response::Done)
         }
         Request::SetPassword { username, password, revoke_tokens } => {
             set_password(chat, person, &username, &password, revoke_tokens).await
         }
         Request::Reload => {
             let reloaded = chat.orders.give(Order::Reload).await?;
-            note(chat, person, "reload", "", "").await?;
+            note(chat, person, "reload", "", "").await;
             Ok(Response::Reloaded(Box::new(reloaded)))
         }
         Request::LogLevel { level } => {
@@ -62,7 +63,7 @@ pub(super) async fn operate(chat: &Chat, person: &Person, request: Request) -> A
             let holds = chat.orders.give(|done| Order::LogLevel(level, done)).await?;
             let holds = holds.ok_or_else(|| Refusal::bad_request("level"))?;
             if change.is_some() {
-                note(chat, person, "log_level", "", &holds).await?;
+                note(chat, person, "log_level", "", &holds).await;
             }
             Ok(Response::LogLevel(holds))
         }
@@ -70,10 +71,17 @@ pub(super) async fn operate(chat: &Chat, person: &Person, request: Request) -> A
     }
 }
 
-/// Remembers what was done.
-async fn note(chat: &Chat, person: &Person, act: &str, target: &str, detail: &str) -> Answer {
-    chat.change(Change::Act(chat.act(person, act, None, target, detail))).await?;
-    Ok(Response::Done)
+/// Remembers what was done. It is done, whether that can be stored or not.
+pub(super) async fn note(chat: &Chat, person: &Person, act: &str, target: &str, detail: &str) {
+    if let Err(refusal) = chat.change(Change::Act(chat.act(person, act, None, target, detail))).await {
+        let user = person.user.name.as_str();
+        tracing::warn!(
+            user,
+            act,
+            code = refusal.code.as_str(),
+            "what an admin did is not among the acts, for it cannot be stored"
+        );
+    }
 }
 
 /// All sessions in which somebody is logged in, by their numbers.
@@ -132,7 +140,8 @@ async fn set_password(chat: &Chat, person: &Person, whom: &str, password: &Secre
     }
     chat.set_account_password(whom, password, revoke_tokens).await?;
     let detail = if revoke_tokens { "revoke_tokens" } else { "" };
-    note(chat, person, "set_password", account.name.as_str(), detail).await
+    note(chat, person, "set_password", account.name.as_str(), detail).await;
+    Ok(Response::Done)
 }
 
 /// Whether a session is the operator's.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::chat::Chat;
 use crate::chat::network::Network;
 use crate::chat::online::Person;
-use crate::chat::requests::{Fitting, direct, line, moderate, username};
+use crate::chat::requests::{Fitting, direct, line, moderate, operator, username};
 use crate::chat::session::{Farewell, Origin, Session, unavailable};
 use crate::chat::standing::{is_network, name_target, network_target};
 use crate::model::{ServerRole, Username};
@@ -156,10 +156,9 @@ pub(super) async fn disconnect(
     };
     sessions.retain(|one| !Arc::ptr_eq(one, session));
     let reason = line(reason, "reason")?.unwrap_or_default();
-    let act = chat.act(person, "disconnect", None, &target.shown(), reason.as_str());
-    chat.change(Change::Act(act)).await?;
     let farewell = Farewell::because("an admin has ended this session").with(&reason);
     sessions.iter().for_each(|session| session.expel(&farewell));
+    operator::note(chat, person, "disconnect", &target.shown(), reason.as_str()).await;
     Ok(Response::Disconnected { sessions: sessions.len() as u64 })
 }
 

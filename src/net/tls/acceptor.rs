@@ -41,9 +41,13 @@ impl Acceptor {
         Ok(Acceptor { acceptor: Arc::new(config).into(), shown })
     }
 
-    /// Shows this certificate from now on. Handshakes that have begun, and connections that are open, are not touched.
-    pub fn replace(&self, certificate: Certificate) {
-        *self.shown.0.lock().unwrap_or_else(PoisonError::into_inner) = certificate.certified;
+    /// Shows this certificate from now on. Handshakes that have begun, and connections that are open, are not touched. Says
+    /// whether it is another one.
+    pub fn replace(&self, certificate: Certificate) -> bool {
+        let mut shown = self.shown.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = shown.cert.first() != certificate.certified.cert.first();
+        *shown = certificate.certified;
+        is_new
     }
 
     /// Shakes hands with a client. There is no limit to how long that takes: the caller has one.

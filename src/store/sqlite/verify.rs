@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::model::Line;
+use crate::model::name::fold;
 use crate::model::words::words;
 use crate::store::sqlite::log::{room, seq};
 use crate::store::sqlite::rows::{DELETED, MESSAGE, Names, entry, select_entries};
@@ -106,9 +108,10 @@ pub(super) fn look_at(conn: &Connection, path: &Path, look: Look) -> Report {
         Err(error) => report.problem(format!("its format cannot be read: {error}")),
     }
     report.is_old = report.format < migrate::newest(migrate::MIGRATIONS);
-    let steps: [(&str, Step); 5] = [
+    let steps: [(&str, Step); 6] = [
         ("what SQLite makes of it", structure),
         ("its tables", tables),
+        ("its names", names),
         ("its logs", logs),
         ("what follows from its logs", references),
         ("its search index", found),
@@ -168,6 +171,23 @@ fn columns(conn: &Connection) -> rusqlite::Result<HashSet<String>> {
         UNION ALL SELECT format('the index %s', name) FROM main.sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
     let mut select = conn.prepare(sql)?;
     select.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Whether names can be shown on a line, and are found as they are written.
+fn names(conn: &Connection, _: Look, report: &mut Report) -> rusqlite::Result<()> {
+    let mut select =
+        conn.prepare("SELECT id, name, folded FROM accounts UNION ALL SELECT id, name, NULL FROM rooms")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, name, folded): (i64, String, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let what = if folded.is_some() { "account" } else { "room" };
+        if name.is_empty() || Line::parse(name.clone()).is_err() {
+            report.problem(format!("the {what} {id} has no name that can be shown: {name:?}"));
+        } else if folded.is_some_and(|folded| folded != fold(&name)) {
+            report.problem(format!("the {what} {id} is not found by its name, {name:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// Where the log of a room has come to.
@@ -273,6 +293,13 @@ fn doomed(conn: &Connection, report: &Report) -> rusqlite::Result<HashSet<i64>> 
 const NOWHERE: &[(i64, &str, &str)] = &[
     (1, "SELECT count(*) FROM members WHERE user NOT IN (SELECT id FROM accounts)", "members without an account"),
     (1, "SELECT count(*) FROM rooms WHERE epoch = ''", "rooms without an epoch"),
+    (1, "SELECT count(*) FROM accounts WHERE role NOT IN ('user', 'admin')", "accounts whose role is none"),
+    (
+        1,
+        "SELECT count(*) FROM members WHERE role NOT IN ('owner', 'moderator', 'member')",
+        "members whose role is none",
+    ),
+    (2, "SELECT count(*) FROM rooms WHERE history NOT IN ('all', 'joined')", "rooms whose history is for nobody"),
     (
         1,
         "SELECT count(*) FROM sqlite_sequence WHERE name = 'accounts' AND seq < (SELECT max(id) FROM accounts) \

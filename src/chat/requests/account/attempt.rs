@@ -11,6 +11,7 @@ use crate::protocol::{Code, Refusal};
 /// An attempt at a password or token, taken before it is looked at. Only failures count: dropping it gives it back.
 pub(super) struct Attempt<'a> {
     chat: &'a Chat,
+    session: &'a Session,
     name: &'a Username,
     /// None where nobody counts, or not any more.
     origin: Option<throttle::Origin>,
@@ -27,12 +28,13 @@ impl<'a> Attempt<'a> {
             let most = chat.options().limits.password_attempts;
             chat.attempts.take(name.folded(), origin, most, Instant::now()).map_err(Refusal::rate_limited)?;
         }
-        Ok(Attempt { chat, name, origin })
+        Ok(Attempt { chat, session, name, origin })
     }
 
-    /// It failed, and counts. Says what that is called.
+    /// It failed, and counts. Says what that is called. (Not the name, in the log: people type passwords there.)
     pub(super) fn failed(mut self, code: Code) -> Refusal {
         self.origin = None;
+        tracing::info!(peer = %self.session.origin, "a login was refused: wrong password, token or certificate");
         code.into()
     }
 
