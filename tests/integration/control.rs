@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use rustix::process::Signal;
 use snakk::model::ServerRole;
@@ -65,6 +65,23 @@ async fn the_daemon_says_how_it_is_doing() {
     assert!(sessions.contains(" ann guest 127.0.0.1 since 20") && sessions.lines().count() == 1, "{sessions}");
     let sessions = objects(&said(&daemon, "", &["sessions", "--json"]));
     assert_eq!((&sessions[0]["username"], &sessions[0]["rooms"]), (&json!("ann"), &json!(1)));
+}
+
+#[tokio::test]
+async fn an_answer_that_could_not_be_written_is_a_failure_unless_nobody_reads() {
+    let daemon = daemon().await;
+    for args in [&["rooms"][..], &["rooms", "--json"], &["status"], &["config"], &["check"], &["--help"]] {
+        let said = |stdout: Stdio| {
+            let output = daemon.again().command(args).stdin(Stdio::null()).stdout(stdout).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let full = said(fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into());
+        assert_eq!(full.0, Some(1), "{args:?}");
+        assert!(full.1.starts_with("snakkd: cannot write to standard output: No space left"), "{args:?}: {full:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(said(writer.into()), (Some(0), String::new()), "{args:?}: nobody reads");
+    }
 }
 
 #[tokio::test]

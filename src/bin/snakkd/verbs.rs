@@ -41,8 +41,7 @@ pub(crate) fn check(args: &Args) -> Result<(), Failure> {
     text += &format!("data in {}\n", data_dir.display());
     notes.extend(check_paths(&found.config, &data_dir)?);
     notes.iter().for_each(|note| text += &format!("note: {note}\n"));
-    say(&text);
-    Ok(())
+    say(&text)
 }
 
 /// Looks at the paths. What can never be is an error; what may be different for the user that the daemon runs as is a note.
@@ -116,8 +115,7 @@ pub(crate) fn config(args: &Args, json: bool) -> Result<(), Failure> {
     for (index, address) in args.listen.iter().enumerate() {
         add("listener", Some(index), "address", &format!("{address:?}"), "--listen");
     }
-    say(&text);
-    Ok(())
+    say(&text)
 }
 
 /// `snakkd init`: writes the example file. It holds no secret and the daemon may run as another user, so who may read it
@@ -130,29 +128,25 @@ pub(crate) fn init(args: &Args) -> Result<(), Failure> {
         }
         _ => Failure::new(exit::CANNOT_CREATE, format!("cannot write {}: {error}", file.display())),
     })?;
-    say(&format!("{} has every key with its default\n", file.display()));
-    Ok(())
+    say(&format!("{} has every key with its default\n", file.display()))
 }
 
 /// `snakkd man`: writes a manual page to standard output, or all of them into a folder.
 pub(crate) fn man(what: Option<&Path>) -> Result<(), Failure> {
     let program = Args::command();
-    let written = match what {
-        None => pages::page(&program, &PAGE).map(|page| say(&String::from_utf8_lossy(&page))),
-        Some(page) if page == Path::new(manual::NAME) => {
-            say(&manual::page());
-            Ok(())
-        }
+    let failed = |error: io::Error| Failure::new(exit::FAILURE, format!("cannot write the pages: {error}"));
+    match what {
+        None => say(&String::from_utf8_lossy(&pages::page(&program, &PAGE).map_err(failed)?)),
+        Some(page) if page == Path::new(manual::NAME) => say(&manual::page()),
         Some(folder) => pages::write_all(&program, &PAGE, folder)
-            .and_then(|()| fs::write(folder.join(format!("{}.{}", manual::NAME, manual::SECTION)), manual::page())),
-    };
-    written.map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the pages: {error}")))
+            .and_then(|()| fs::write(folder.join(format!("{}.{}", manual::NAME, manual::SECTION)), manual::page()))
+            .map_err(failed),
+    }
 }
 
 /// `snakkd completions`.
 pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
-    say(&String::from_utf8_lossy(&pages::completions(&Args::command(), shell)));
-    Ok(())
+    say(&String::from_utf8_lossy(&pages::completions(&Args::command(), shell)))
 }
 
 /// Writes a file that must not be there yet: whole, or not at all.
@@ -164,8 +158,19 @@ fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Writes to standard output, where somebody may have stopped reading.
-pub(crate) fn say(text: &str) {
+/// Writes to standard output, where somebody may have stopped reading: that is no failure, and all else that keeps the text
+/// from getting there is one.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// What came of writing to standard output.
+pub(crate) fn written(done: io::Result<()>) -> Result<(), Failure> {
+    match done {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(exit::FAILURE, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
