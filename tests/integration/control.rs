@@ -285,7 +285,9 @@ async fn what_is_in_the_sockets_place_is_left_alone() {
     symlink(&elsewhere, data.join("control.sock")).unwrap();
     let mut daemon = setup.clone().spawn();
     assert_eq!(daemon.exited().await.code(), Some(69));
-    assert!(daemon.stderr().contains("control.sock exists and is not a socket"), "{}", daemon.stderr());
+    let said = daemon.stderr();
+    assert!(said.contains("control.sock exists and is not a socket, so it stays; move it away, or "), "{said}");
+    assert!(!said.contains("see above"), "{said}");
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
     fs::remove_file(data.join("control.sock")).unwrap();
     // Somebody else's socket.
@@ -302,6 +304,19 @@ async fn what_is_in_the_sockets_place_is_left_alone() {
         "{}",
         daemon.stderr()
     );
+}
+
+#[tokio::test]
+async fn where_no_socket_can_be_it_is_said_why_nobody_answers() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("d".repeat(120));
+    let data = data.to_str().unwrap();
+    let args = ["--data-dir", data, "status"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
+    command.args(args).current_dir(place.path()).env_clear();
+    let bytes = format!("control.sock has {} bytes, and a socket at most 107", data.len() + "/control.sock".len());
+    let said = daemon::refused(&command.output().unwrap(), &args, 69, &bytes);
+    assert!(said.contains("give server.control_socket a shorter path"), "{said}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use snakk::Config;
+use snakk::server::MAX_SOCKET_PATH;
 
 use crate::args::Args;
 use crate::exit::{self, Failure};
@@ -64,7 +65,17 @@ impl Control {
         let config = paths::load(args)?.config;
         let data_dir = paths::data_dir(args, &config)?;
         Control::find(&config, &data_dir)?.ok_or_else(|| {
-            let what = format!("no snakkd runs on {}; another one may run elsewhere: --data-dir", data_dir.display());
+            let path = data_dir.join(&config.server.control_socket);
+            let bytes = path.as_os_str().len();
+            let what = if bytes > MAX_SOCKET_PATH {
+                format!(
+                    "{} has {bytes} bytes, and a socket at most {MAX_SOCKET_PATH}, so a snakkd that runs there cannot be asked; \
+                     give server.control_socket a shorter path, and restart it",
+                    path.display()
+                )
+            } else {
+                format!("no snakkd runs on {}; another one may run elsewhere: --data-dir", data_dir.display())
+            };
             Failure::new(exit::UNAVAILABLE, what)
         })
     }
