@@ -247,7 +247,7 @@ pub(crate) const PAGE: Page = Page {
         ("0", "It is done; it was stopped, and everything is on disk."),
         ("1", "It failed."),
         ("2", "The arguments make no sense."),
-        ("69", "An address is not available; or no daemon runs that could be asked."),
+        ("69", "An address is not available; or no daemon runs that could be asked, or it does not answer."),
         ("73", "The data directory, the database or a file cannot be created or opened."),
         ("75", "Another snakkd has the database open."),
         ("78", "The configuration is wrong."),

@@ -134,8 +134,29 @@ fn explained(error: &str, answer: &Value) -> String {
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
     let why = match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("no answer within {PATIENCE:?}"),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => format!(
+            "no answer within {} s: it hangs, or has very much to do; what it was asked to do may still be done",
+            PATIENCE.as_secs()
+        ),
         _ => error.to_string(),
     };
     Failure::new(exit::UNAVAILABLE, format!("cannot talk to snakkd at {}: {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_does_not_answer_may_still_do_what_it_was_asked() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        let mut control = Control { input: BufReader::new(ours), path: "control.sock".into() };
+        let failure = control.ask(&json!({"request": "ping"})).unwrap_err();
+        assert_eq!(
+            failure.message(),
+            "cannot talk to snakkd at control.sock: no answer within 30 s: it hangs, or has very much to do; what it was \
+             asked to do may still be done"
+        );
+    }
 }
