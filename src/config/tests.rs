@@ -106,6 +106,28 @@ fn what_may_not_be_what_was_meant_is_said() {
 }
 
 #[test]
+fn the_default_that_stands_in_for_a_bad_address_is_nobodys_twin() {
+    let listener = |address: &str| format!("[[listener]]\naddress = \"{address}\"\n");
+    let (bad, usual) = (listener("nowhere"), listener("127.0.0.1:9998"));
+    for text in [
+        bad.repeat(2),
+        bad.clone() + &usual,
+        usual.clone() + &bad,
+        bad.clone() + "[metrics]\naddress = \"127.0.0.1:9998\"\n",
+    ] {
+        let said = wrong(&text);
+        assert_eq!(said.lines().count(), text.matches("nowhere").count(), "{said}");
+        assert!(!said.contains("twice") && !said.contains("too"), "{said}");
+    }
+    // Those that are twins are found all the same.
+    let said = wrong(&(bad + &usual.repeat(2)));
+    assert!(
+        said.ends_with("6:11: listener.address \"127.0.0.1:9998\" is there twice, it must be another one"),
+        "{said}"
+    );
+}
+
+#[test]
 fn each_setting_says_where_it_comes_from() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("snakk.toml");
