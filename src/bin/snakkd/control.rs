@@ -85,6 +85,15 @@ impl Control {
     /// # Errors
     /// The daemon refuses, with what it says; or it is gone.
     pub(crate) fn ask(&mut self, request: &Value) -> Result<Value, Failure> {
+        self.ask_for(request, |_| None)
+    }
+
+    /// The same, with other words for some codes, where ours know more of what was asked.
+    pub(crate) fn ask_for(
+        &mut self,
+        request: &Value,
+        other: impl Fn(&str) -> Option<String>,
+    ) -> Result<Value, Failure> {
         let line = format!("{request}\n");
         self.input.get_mut().write_all(line.as_bytes()).map_err(|error| failed(&self.path, &error))?;
         loop {
@@ -100,7 +109,10 @@ impl Control {
             }
             return match answer["error"].as_str() {
                 None => Ok(answer),
-                Some(error) => Err(Failure::new(exit::FAILURE, explained(error, &answer))),
+                Some(error) => {
+                    let other = answer["code"].as_str().and_then(&other);
+                    Err(Failure::new(exit::FAILURE, other.unwrap_or_else(|| explained(error, &answer))))
+                }
             };
         }
     }

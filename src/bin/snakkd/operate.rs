@@ -58,7 +58,14 @@ pub(crate) fn run(args: &Args, operation: &Operation) -> Result<(), Failure> {
         Operation::Ban { whom, reason, lasting, json } => {
             done(&mut control, &about("suspend", whom, reason.as_deref(), *lasting), *json)
         }
-        Operation::Unban { whom, json } => done(&mut control, &about("unsuspend", whom, None, None), *json),
+        Operation::Unban { whom, json } => {
+            // Who is not banned is nobody, and the address of nobody does not fit.
+            let answer = control.ask_for(&about("unsuspend", whom, None, None), |code| {
+                let unknown = matches!(code, "no_such_user" | "bad_request");
+                unknown.then(|| format!("{} is not banned; snakkd bans lists who is", whom.escape_debug()))
+            })?;
+            if *json { verbs::say(&line(&answer)) } else { Ok(()) }
+        }
         Operation::Bans { json } => {
             let answer = control.ask(&json!({"request": "suspensions"}))?;
             let bans = answer["suspensions"].as_array().cloned().unwrap_or_default();
