@@ -322,6 +322,27 @@ async fn where_no_socket_can_be_it_is_said_why_nobody_answers() {
 }
 
 #[tokio::test]
+async fn a_socket_that_somebody_has_deleted_is_made_again_by_a_reload() {
+    let mut daemon = daemon().await;
+    let socket = daemon.data_dir().join("control.sock");
+    fs::remove_file(&socket).unwrap();
+    refused(&daemon, &["status"], 69, "no snakkd runs on ");
+    daemon.signal(Signal::HUP);
+    daemon.logs("the control socket was gone, and was made again").await;
+    assert_eq!(fs::symlink_metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    said(&daemon, "", &["status"]);
+    // One that is there stays as it is, and so does what is not ours.
+    said(&daemon, "", &["reload"]);
+    said(&daemon, "", &["status"]);
+    fs::remove_file(&socket).unwrap();
+    fs::write(&socket, "precious").unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.sigterm();
+    assert_eq!(daemon.exited().await.code(), Some(0));
+    assert_eq!(fs::read_to_string(&socket).unwrap(), "precious");
+}
+
+#[tokio::test]
 async fn garbage_and_crowds_at_the_socket_harm_nobody() {
     let daemon = daemon().await;
     let socket = daemon.data_dir().join("control.sock");
