@@ -113,6 +113,11 @@ impl Limits {
     pub(crate) fn most_text(&self) -> usize {
         if self.max_text_bytes == 0 { usize::MAX } else { self.max_text_bytes }
     }
+
+    /// How long a search may take: a day, where that is not limited.
+    pub(crate) fn longest_search(&self) -> Duration {
+        if self.search_timeout.is_zero() { Duration::from_secs(86_400) } else { self.search_timeout }
+    }
 }
 
 impl Default for Limits {

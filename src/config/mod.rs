@@ -199,6 +199,13 @@ impl Config {
     }
 
     fn find_contradictions(&self, places: &Places, problems: &mut Vec<Problem>) {
+        // A default stands in for a value that is wrong, and nobody has written that.
+        let is_written = |index: usize| {
+            let place = places.given(&format!("listener.{index}.address"));
+            place.is_none_or(|place| problems.iter().all(|problem| *problem.place() != place))
+        };
+        let addresses: Vec<Option<&str>> =
+            self.listeners.iter().enumerate().map(|(index, one)| is_written(index).then_some(&*one.address)).collect();
         let mut wrong = |key: &str, what: &str| problems.push(Problem::new(places.of(key), what.to_owned()));
         for (index, listener) in self.listeners.iter().enumerate() {
             if listener.tls.is_some()
@@ -207,7 +214,7 @@ impl Config {
                 let key = format!("listener.{index}.tls");
                 wrong(&key, &format!("listener.tls is given, but {why}; it must be left out"));
             }
-            let twin = self.listeners[..index].iter().any(|earlier| earlier.address == listener.address);
+            let twin = addresses[index].is_some() && addresses[..index].contains(&addresses[index]);
             if twin && !listener.address.ends_with(":0") {
                 let what = format!("listener.address {:?} is there twice, it must be another one", listener.address);
                 wrong(&format!("listener.{index}.address"), &what);
@@ -221,7 +228,7 @@ impl Config {
             wrong("log.directory", &what);
         }
         let metrics = &self.metrics.address;
-        let twin = self.listeners.iter().any(|listener| listener.address == *metrics);
+        let twin = addresses.contains(&Some(&**metrics));
         if twin && !metrics.is_empty() && !metrics.ends_with(":0") {
             let what = format!("metrics.address {metrics:?} is that of a listener too, it must be another one");
             wrong("metrics.address", &what);

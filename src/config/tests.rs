@@ -63,6 +63,71 @@ fn what_is_allowed_but_dangerous_is_said() {
 }
 
 #[test]
+fn every_limit_that_is_off_for_others_is_said() {
+    let address = |address: &str| format!("[[listener]]\naddress = \"{address}\"\n");
+    let limits = SECTIONS.iter().find(|section| section.name == "limits").unwrap();
+    // Two are off unless somebody sets them, one cannot be off, and one counts as 1.
+    let others = ["new_connections_per_minute_per_ip", "room_creations_per_hour", "writer_queue", "message_burst"];
+    for key in limits.keys.iter().map(|key| key.name) {
+        let off = if key.ends_with("timeout") { "\"0s\"" } else { "0" };
+        let limit = format!("[limits]\n{key} = {off}\n");
+        let said = |text: &str| {
+            parse(text).map(|config| config.remarks().join("\n").contains(&format!("limits.{key} = 0 switches"))).ok()
+        };
+        if others.contains(&key) {
+            assert_ne!(said(&(address("0.0.0.0:1") + &limit)), Some(true), "{key}");
+            continue;
+        }
+        assert_eq!(said(&(address("0.0.0.0:1") + &limit)), Some(true), "{key}");
+        assert_eq!(said(&(address("127.0.0.1:1") + &limit)), Some(false), "{key}");
+    }
+}
+
+#[test]
+fn what_may_not_be_what_was_meant_is_said() {
+    for (text, remark) in [
+        ("[limits]\nmessage_burst = 0\n", "limits.message_burst = 0 counts as 1"),
+        ("[limits]\nmessage_burst = 0\nmessages_per_second = 0\n", ""),
+        ("[storage]\ndurability = \"normal\"\n", "a power cut may take messages that were acknowledged last"),
+        ("[log]\nlevel = \"TRACE\"\n", "log.level = \"TRACE\": that is meant for a search"),
+        ("[log]\nlevel = \"info, snakk::net=debug\"\n", "makes a large log"),
+        ("[log]\nlevel = \"warn,snakk::store=off\"\n", ""),
+        ("[log]\ndirectory = \"log\"\nkeep = 0\n", "log.keep = 0: log files are never deleted"),
+        ("[log]\nkeep = 0\n", ""),
+        ("[server]\nshutdown_grace = \"30s\"\n", "shutdown_grace = \"30s\" is not less than the 30 s"),
+        ("[server]\nshutdown_grace = \"29s\"\n", ""),
+    ] {
+        let said = good(text).remarks();
+        assert_eq!(said.len(), usize::from(!remark.is_empty()), "{text}: {said:?}");
+        assert!(said.concat().contains(remark), "{text}: {said:?}");
+    }
+    let unit = include_str!("../../systemd/snakkd.service");
+    assert!(unit.contains("\nTimeoutStopSec=30\n"), "the remark on server.shutdown_grace says how much it is");
+}
+
+#[test]
+fn the_default_that_stands_in_for_a_bad_address_is_nobodys_twin() {
+    let listener = |address: &str| format!("[[listener]]\naddress = \"{address}\"\n");
+    let (bad, usual) = (listener("nowhere"), listener("127.0.0.1:9998"));
+    for text in [
+        bad.repeat(2),
+        bad.clone() + &usual,
+        usual.clone() + &bad,
+        bad.clone() + "[metrics]\naddress = \"127.0.0.1:9998\"\n",
+    ] {
+        let said = wrong(&text);
+        assert_eq!(said.lines().count(), text.matches("nowhere").count(), "{said}");
+        assert!(!said.contains("twice") && !said.contains("too"), "{said}");
+    }
+    // Those that are twins are found all the same.
+    let said = wrong(&(bad + &usual.repeat(2)));
+    assert!(
+        said.ends_with("6:11: listener.address \"127.0.0.1:9998\" is there twice, it must be another one"),
+        "{said}"
+    );
+}
+
+#[test]
 fn each_setting_says_where_it_comes_from() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("snakk.toml");

@@ -51,7 +51,7 @@ pub enum BindError {
         path: PathBuf,
     },
     /// Something else has the name of the socket; it is left alone.
-    #[error("{} exists and is not a socket", path.display())]
+    #[error("{} exists and is not a socket, so it stays; move it away, or choose another path", path.display())]
     NotASocket {
         /// The file.
         path: PathBuf,

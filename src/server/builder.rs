@@ -22,7 +22,7 @@ use crate::server::control::Control;
 use crate::server::data_dir;
 use crate::server::options;
 use crate::server::running::{Server, ServerParts};
-use crate::server::sockets::{Socket, deal};
+use crate::server::sockets::{Socket, deal, strangers};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 
@@ -182,6 +182,11 @@ impl Builder {
                 listeners: ready.len(),
                 left: left.iter().map(Socket::address).collect(),
             });
+        }
+        for (socket, address) in strangers(&ready, &given) {
+            tracing::warn!(
+                "the socket that was handed over for {socket} is taken for the listener {address:?}, for none has its address"
+            );
         }
         ready.extend(sockets.into_iter().map(Some));
         let secured = certificates::open(&config.listeners)?;

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::Origin;
@@ -27,6 +27,8 @@ pub(super) struct Control {
     listener: Listener,
     /// Whom the file belongs to: the user that the server runs as.
     owner: u32,
+    path: PathBuf,
+    look: Arc<Notify>,
 }
 
 impl Control {
@@ -38,7 +40,12 @@ impl Control {
         let address = Address::Unix(path.to_owned());
         let listener = Listener::bind(&address)?;
         let owner = fs::symlink_metadata(path).map_err(|source| BindError::Socket { address, source })?.uid();
-        Ok(Control { listener, owner })
+        Ok(Control { listener, owner, path: path.to_owned(), look: Arc::default() })
+    }
+
+    /// Wakes it to look whether its file is still there; if somebody has deleted it, it is made again.
+    pub(super) fn look(&self) -> Arc<Notify> {
+        Arc::clone(&self.look)
     }
 
     /// Where a control socket with that path would be, if its path is not too long for one.
@@ -56,13 +63,19 @@ impl Control {
 
     /// Accepts until it is told to stop.
     pub(super) async fn accept(self, door: Arc<Door>, stop: CancellationToken) {
-        let Control { mut listener, owner } = self;
+        let Control { mut listener, owner, path, look } = self;
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let dialects = native();
         loop {
             let (stream, _) = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
+                () = look.notified() => {
+                    if let Some(again) = made_again(&path) {
+                        listener = again;
+                    }
+                    continue;
+                }
                 accepted = listener.accept() => accepted,
             };
             let user = stream.peer_user();
@@ -81,6 +94,24 @@ impl Control {
                 Ok(guest) => door.serve(stream, guest),
                 Err(refusal) => door.turn_away(stream, None, &dialects, &refusal),
             }
+        }
+    }
+}
+
+/// The control socket once more, where its file is gone. What else has come in its place is left alone.
+fn made_again(path: &Path) -> Option<Listener> {
+    let is_gone = fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    if !is_gone {
+        return None;
+    }
+    match Control::bind(path) {
+        Ok(again) => {
+            tracing::warn!(path = %path.display(), "the control socket was gone, and was made again");
+            Some(again.listener)
+        }
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "the control socket is gone, and cannot be made again");
+            None
         }
     }
 }

@@ -29,7 +29,7 @@ pub enum StartError {
     #[error(transparent)]
     Certificates(#[from] CertificateErrors),
     /// The system does not let us listen there.
-    #[error("{error}: {}", reason(.error))]
+    #[error("{}", whole(.error))]
     Listen {
         /// Where and why.
         #[from]
@@ -80,6 +80,8 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
-fn reason(error: &BindError) -> String {
-    std::error::Error::source(error).map_or_else(|| "see above".to_owned(), ToString::to_string)
+/// With its cause, where it has one.
+fn whole(error: &BindError) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
 }

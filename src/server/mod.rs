@@ -40,7 +40,7 @@ pub use crate::store::sqlite::{
     Backup, BackupError, ExportError, ImportError, OpenError, Report, RestoreError, Restored,
 };
 pub use builder::Builder;
-pub use certificates::{CertificateErrors, ListenerCertificate, check_certificates};
+pub use certificates::{CertificateErrors, ListenerCertificate, ListenerCertificateError, check_certificates};
 pub use control::MAX_SOCKET_PATH;
 pub use data_dir::default_data_dir;
 pub use database::Database;

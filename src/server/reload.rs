@@ -21,7 +21,7 @@ impl Server {
     /// frames and on the time that a login or a stall may take) holds for those that come from now on.
     ///
     /// The log's level is the program's business, and certificates have [`reload_certificates`](Server::reload_certificates).
-    /// Neither listeners nor files are changed.
+    /// Neither listeners nor files are changed; only a control socket whose file somebody has deleted is made again.
     ///
     /// # Errors
     /// What is wrong with the settings; then nothing has changed.
@@ -39,6 +39,9 @@ impl Server {
         self.door.chat.set_options(options::chat(&running));
         self.door.set_terms(options::terms(&running, &self.door.terms().connection));
         self.door.limiter.set_limits(options::limiter(&running));
+        if let Some(control) = &self.control {
+            control.notify_one();
+        }
         Ok(Reloaded { changed, restart })
     }
 }

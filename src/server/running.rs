@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,8 @@ pub struct Server {
     /// The listeners are not those of the configuration.
     pub(super) own_listeners: bool,
     pub(super) orders: Orders,
+    /// Has the control socket look for its file.
+    pub(super) control: Option<Arc<Notify>>,
     stop: CancellationToken,
     hurry: CancellationToken,
     cut: CancellationToken,
@@ -107,6 +110,7 @@ impl Server {
             entries.push(Entry { address, security: entrance.security.clone() });
             door.tasks.spawn(Arc::clone(&door).accept(entrance, stop.clone()));
         }
+        let look = parts.control.as_ref().map(Control::look);
         if let Some(control) = parts.control {
             door.tasks.spawn(control.accept(Arc::clone(&door), stop.clone()));
         }
@@ -129,6 +133,7 @@ impl Server {
             config: Mutex::new(parts.config),
             own_listeners: parts.own_listeners,
             orders,
+            control: look,
             stop,
             hurry: parts.hurry,
             cut: parts.cut,

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use socket2::SockRef;
@@ -92,6 +93,27 @@ pub(super) fn deal(mut sockets: Vec<Socket>, addresses: &[&str]) -> (Vec<Option<
     (dealt, rest.collect())
 }
 
+/// Where a socket serves a listener whose address is another one: both addresses. That of a listener may leave something
+/// open: the port, where a host's name leads, where a relative path begins.
+pub(super) fn strangers(dealt: &[Option<Socket>], addresses: &[&str]) -> Vec<(String, String)> {
+    let both = dealt.iter().zip(addresses).filter_map(|(socket, address)| Some((socket.as_ref()?.address(), *address)));
+    let strangers = both.filter(|(socket, address)| !may_be_at(socket, address));
+    strangers.map(|(socket, address)| (socket, address.to_owned())).collect()
+}
+
+fn may_be_at(socket: &str, address: &str) -> bool {
+    let path = |text: &str| text.strip_prefix("unix:").map(|path| Path::new(path).to_owned());
+    match (path(socket), path(address)) {
+        (Some(socket), Some(address)) => return socket.ends_with(address),
+        (None, None) => {}
+        _ => return false,
+    }
+    let (Ok(socket), Some((_, port))) = (socket.parse::<SocketAddr>(), address.rsplit_once(':')) else { return false };
+    let port_fits = port == "0" || port == socket.port().to_string();
+    let host_fits = address.parse::<SocketAddr>().map_or(true, |address| address.ip() == socket.ip());
+    port_fits && host_fits
+}
+
 fn is_same(one: &str, other: &str) -> bool {
     match (one.parse::<SocketAddr>(), other.parse::<SocketAddr>()) {
         (Ok(one), Ok(other)) => one == other,
@@ -144,5 +166,25 @@ mod tests {
         assert_eq!((dealt, left.len()), (vec![first, second, third], 0));
         let (dealt, left) = deal(vec![bound().into(), bound().into()], &["127.0.0.1:9998"]);
         assert_eq!((dealt.len(), left.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_socket_that_is_elsewhere_than_its_listener_is_found() {
+        for (socket, address, fits) in [
+            ("127.0.0.1:9998", "127.0.0.1:9998", true),
+            ("127.0.0.1:9998", "127.0.0.1:0", true),
+            ("127.0.0.1:9998", "localhost:9998", true),
+            ("127.0.0.1:9998", "localhost:9999", false),
+            ("127.0.0.1:9998", "127.0.0.1:9999", false),
+            ("0.0.0.0:9998", "127.0.0.1:9998", false),
+            ("[::]:9998", "[::]:9998", true),
+            ("127.0.0.1:9998", "unix:/run/s.sock", false),
+            ("unix:/run/s.sock", "127.0.0.1:9998", false),
+            ("unix:/run/s.sock", "unix:/run/s.sock", true),
+            ("unix:/run/s.sock", "unix:s.sock", true),
+            ("unix:/run/s.sock", "unix:/srv/s.sock", false),
+        ] {
+            assert_eq!(may_be_at(socket, address), fits, "{socket} for {address}");
+        }
     }
 }

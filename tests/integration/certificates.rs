@@ -53,7 +53,9 @@ async fn a_certificate_that_cannot_be_used_is_refused_at_the_start_and_by_check(
             assert_eq!(ended.code, Some(78), "{number} {args}: {ended:?}");
             let last = ended.lines.last().unwrap();
             let named = place.authority.path(named);
-            assert!(last.starts_with("snakkd: ") && last.contains(named.to_str().unwrap()), "{number}: {ended:?}");
+            assert!(last.contains(named.to_str().unwrap()), "{number}: {ended:?}");
+            let key = if named == certificate { "certificate" } else { "key" };
+            assert!(last.starts_with(&format!("snakkd: listener 127.0.0.1:0: tls.{key}: ")), "{number}: {ended:?}");
             assert!(!place.folder.path().join("data").exists(), "{number}: nothing is made");
         }
         for path in [&certificate, &key] {
@@ -180,6 +182,7 @@ async fn a_renewed_certificate_is_taken_over_and_a_broken_one_is_not() {
     let said = "a certificate was not reloaded, the old one stays";
     let line = line_with(&mut daemon, said).await;
     assert!(line.contains("ERROR") && line.contains("is not that of the first certificate in"), "{line}");
+    assert!(line.contains("listener 127.0.0.1:0: tls.key: the key in "), "{line}");
     place.authority.write(&certificate[..300], &key);
     // A configuration that is wrong as well does not keep the certificates from being read.
     place.configure("[log]\nkeep = -1\n");
@@ -209,6 +212,7 @@ async fn a_program_that_carries_a_server_can_renew_its_certificate() {
     fs::remove_file(authority.path("snakk.key")).unwrap();
     let errors = server.server.reload_certificates().unwrap_err();
     assert_eq!(errors.errors().len(), 1);
+    assert_eq!(errors.errors()[0].key, "tls.key");
     assert!(errors.to_string().contains("snakk.key"), "{errors}");
     Client::builder(&*address).username("bob").trust(renewed).connect().await.unwrap();
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use rustix::process::Signal;
 use snakk::model::ServerRole;
@@ -68,6 +68,23 @@ async fn the_daemon_says_how_it_is_doing() {
 }
 
 #[tokio::test]
+async fn an_answer_that_could_not_be_written_is_a_failure_unless_nobody_reads() {
+    let daemon = daemon().await;
+    for args in [&["rooms"][..], &["rooms", "--json"], &["status"], &["config"], &["check"], &["--help"]] {
+        let said = |stdout: Stdio| {
+            let output = daemon.again().command(args).stdin(Stdio::null()).stdout(stdout).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let full = said(fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into());
+        assert_eq!(full.0, Some(1), "{args:?}");
+        assert!(full.1.starts_with("snakkd: cannot write to standard output: No space left"), "{args:?}: {full:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(said(writer.into()), (Some(0), String::new()), "{args:?}: nobody reads");
+    }
+}
+
+#[tokio::test]
 async fn lists_come_whole_however_long_they_are() {
     let daemon = daemon().await;
     let mut ann = daemon.native("ann").await;
@@ -95,7 +112,9 @@ async fn sessions_are_ended_and_people_kept_out() {
     let mut again = daemon.hello("ann").await;
     again.ask_in_vain(json!({"request": "login", "username": "ann"}), "banned").await;
     assert_eq!(said(&daemon, "", &["unban", "ann", "--json"]), "{\"response\":\"unsuspend\"}\n");
-    refused(&daemon, &["unban", "ann"], 1, "no such user");
+    for whom in ["ann", "192.0.2.7", "10.0.0.0/8"] {
+        refused(&daemon, &["unban", whom], 1, &format!("{whom} is not banned; snakkd bans lists who is"));
+    }
     again.ask(json!({"request": "login", "username": "ann"})).await;
     // An address is one, whatever stands behind it.
     said(&daemon, "", &["ban", "127.0.0.0/8"]);
@@ -110,7 +129,7 @@ async fn sessions_are_ended_and_people_kept_out() {
     assert_eq!(said(&daemon, "", &["level", "no_guests"]), "no_guests\n");
     bob.expect(json!({"event": "shutdown"})).await;
     assert!(said(&daemon, "", &["status"]).contains("closed so far: no_guests\n"));
-    refused(&daemon, &["level", "ajar"], 1, "(level)");
+    assert_eq!(command(&daemon, "", &["level", "ajar"]).status.code(), Some(2));
 }
 
 #[tokio::test]
@@ -268,7 +287,9 @@ async fn what_is_in_the_sockets_place_is_left_alone() {
     symlink(&elsewhere, data.join("control.sock")).unwrap();
     let mut daemon = setup.clone().spawn();
     assert_eq!(daemon.exited().await.code(), Some(69));
-    assert!(daemon.stderr().contains("control.sock exists and is not a socket"), "{}", daemon.stderr());
+    let said = daemon.stderr();
+    assert!(said.contains("control.sock exists and is not a socket, so it stays; move it away, or "), "{said}");
+    assert!(!said.contains("see above"), "{said}");
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
     fs::remove_file(data.join("control.sock")).unwrap();
     // Somebody else's socket.
@@ -285,6 +306,40 @@ async fn what_is_in_the_sockets_place_is_left_alone() {
         "{}",
         daemon.stderr()
     );
+}
+
+#[tokio::test]
+async fn where_no_socket_can_be_it_is_said_why_nobody_answers() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("d".repeat(120));
+    let data = data.to_str().unwrap();
+    let args = ["--data-dir", data, "status"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
+    command.args(args).current_dir(place.path()).env_clear();
+    let bytes = format!("control.sock has {} bytes, and a socket at most 107", data.len() + "/control.sock".len());
+    let said = daemon::refused(&command.output().unwrap(), &args, 69, &bytes);
+    assert!(said.contains("give server.control_socket a shorter path"), "{said}");
+}
+
+#[tokio::test]
+async fn a_socket_that_somebody_has_deleted_is_made_again_by_a_reload() {
+    let mut daemon = daemon().await;
+    let socket = daemon.data_dir().join("control.sock");
+    fs::remove_file(&socket).unwrap();
+    refused(&daemon, &["status"], 69, "no snakkd runs on ");
+    daemon.signal(Signal::HUP);
+    daemon.logs("the control socket was gone, and was made again").await;
+    assert_eq!(fs::symlink_metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    said(&daemon, "", &["status"]);
+    // One that is there stays as it is, and so does what is not ours.
+    said(&daemon, "", &["reload"]);
+    said(&daemon, "", &["status"]);
+    fs::remove_file(&socket).unwrap();
+    fs::write(&socket, "precious").unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.sigterm();
+    assert_eq!(daemon.exited().await.code(), Some(0));
+    assert_eq!(fs::read_to_string(&socket).unwrap(), "precious");
 }
 
 #[tokio::test]
@@ -404,7 +459,7 @@ async fn the_log_level_changes_while_it_runs() {
     );
     assert_eq!(said(&daemon, "", &["log-level"]), "info,snakk::server=trace\n");
     for wrong in ["a=b=c", "loud", "debu"] {
-        refused(&daemon, &["log-level", wrong], 1, "(level)");
+        assert_eq!(command(&daemon, "", &["log-level", wrong]).status.code(), Some(2), "{wrong}");
     }
 }
 

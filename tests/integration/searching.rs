@@ -1,6 +1,7 @@
 //! Searching: what is found, by whom, and how it is shown.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -90,6 +91,17 @@ async fn words_phrases_prefixes_and_what_must_not_be_there() {
         }
         assert_eq!(found(&mut alice, query).await, texts, "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_search_without_a_limit_of_time_finds_what_is_there() {
+    let server = server().with(|config| config.limits.search_timeout = Duration::ZERO).await;
+    let mut alice = talker(&server, "alice").await;
+    for n in 0..100 {
+        alice.say("lobby", &format!("cake {n}")).await;
+    }
+    assert_eq!(found(&mut alice, "cake 7").await, ["cake 7"]);
+    assert_eq!(found(&mut alice, "from:alice").await.len(), 50);
 }
 
 #[tokio::test]

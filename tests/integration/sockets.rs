@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use snakk::server::Streams;
 use snakk::{Client, Server};
 use tokio::net::UnixStream;
@@ -140,4 +141,21 @@ async fn systemd_may_have_bound_the_sockets() {
     assert_eq!((output.status.code(), lines.len()), (Some(78), 0));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("handed over for 127.0.0.1:0: it is no listening socket"), "{said}");
+}
+
+#[tokio::test]
+async fn a_socket_that_no_listener_asked_for_is_used_and_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let config = "[[listener]]\naddress = \"127.0.0.1:9\"\n";
+    let (child, lines) = activated(folder.path(), config, socket.into());
+    assert_eq!(lines, [format!("listening on {address} (tcp)")]);
+    // A stop in good order, so that all of the log is written.
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let warned =
+        format!("handed over for {address} is taken for the listener \"127.0.0.1:9\", for none has its address");
+    assert!(said.lines().any(|line| line.contains("WARN") && line.contains(&warned)), "{said}");
 }

@@ -251,6 +251,53 @@ async fn check_creates_nothing_and_init_writes_what_check_accepts() {
 }
 
 #[tokio::test]
+async fn check_finds_in_paths_what_the_start_would_end_with() {
+    let place = Place::new();
+    for folder in ["dir", "data", "data/taken.db"] {
+        fs::create_dir(place.path(folder)).unwrap();
+    }
+    fs::write(place.path("file"), "no folder").unwrap();
+    symlink("../file", place.path("data/link.sock")).unwrap();
+    let long = "x".repeat(120);
+    let cases = [
+        ("[storage]\nfile = \"taken.db\"\n", 73, "which is a folder"),
+        ("[storage]\nfile = \"/dev/null\"\n", 73, "which is no file"),
+        ("[storage]\nfile = \"nowhere/x.db\"\n", 73, "data/nowhere"),
+        ("[storage]\nfile = \"/nonexistent/x.db\"\n", 73, "storage.file is /nonexistent/x.db, but there is no folder"),
+        ("[storage]\nfile = \"../file/x.db\"\n", 73, "is not a folder"),
+        ("[server]\ncontrol_socket = \"/nonexistent/c.sock\"\n", 69, "but there is no folder /nonexistent"),
+        ("[server]\ncontrol_socket = \"link.sock\"\n", 69, "link.sock, which exists and is not a socket"),
+        (&format!("[server]\ncontrol_socket = \"{long}\"\n"), 78, "more than 107 bytes"),
+        ("[log]\nformat = \"journald\"\n", 78, "there is no journal"),
+    ];
+    let before = files(place.0.path());
+    for (text, code, words) in cases {
+        fs::write(place.path("x.toml"), text).unwrap();
+        let command = |args: &[&str]| {
+            let mut command = place.snakkd(&["--config", "x.toml", "--data-dir", "data"]);
+            command.args(args).env("SNAKK_JOURNAL_SOCKET", place.path("no-journal"));
+            command
+        };
+        refused(&ended(command(&["check"])).await, code, &[words]);
+        let mut now = files(place.0.path());
+        now.retain(|path, _| !path.ends_with("x.toml"));
+        assert_eq!(now, before, "{text}");
+        assert_eq!(ended(command(&["--listen", "127.0.0.1:0"])).await.code, Some(code), "the start: {text}");
+        for made in ["snakk.db", "snakk.db-wal", "snakk.db-shm"] {
+            let _ = fs::remove_file(place.path("data").join(made));
+        }
+    }
+    refused(&place.run(&["check", "--data-dir", "/proc/snakk"]).await, 73, &["/proc is the kernel's"]);
+    // There is a folder only when something is started.
+    fs::write(place.path("x.toml"), "[server]\ncontrol_socket = \"/run/nonexistent/c.sock\"\n").unwrap();
+    let ended = place.run(&["check", "--config", "x.toml"]).await;
+    assert!(ended.code == Some(0) && ended.stdout.contains("note: server.control_socket is /run/"), "{ended:?}");
+    // The start makes these.
+    fs::write(place.path("x.toml"), "[log]\ndirectory = \"log\"\n[storage]\nfile = \"log/x.db\"\n").unwrap();
+    assert_eq!(place.run(&["check", "--config", "x.toml", "--data-dir", "new"]).await.code, Some(0));
+}
+
+#[tokio::test]
 async fn the_data_is_where_it_was_told() {
     let place = Place::new();
     fs::write(place.path("x.toml"), format!("[server]\ndata_dir = {:?}\n", place.path("from-file"))).unwrap();

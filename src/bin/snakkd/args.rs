@@ -1,10 +1,11 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use snakk::model::ServerRole;
+use snakk::model::{Level, ServerRole};
 
 use crate::pages::{Page, Shell};
 
@@ -110,6 +111,7 @@ pub(crate) enum Operation {
     /// End the sessions of a user or an address; they may come back.
     Kick {
         /// A name, an address, or a network as ADDRESS/BITS.
+        #[arg(value_parser = whom)]
         whom: String,
         /// Why, for them to read.
         #[arg(long)]
@@ -121,6 +123,7 @@ pub(crate) enum Operation {
     /// Keep a user or an address out of the whole server.
     Ban {
         /// A name, an address, or a network as ADDRESS/BITS.
+        #[arg(value_parser = whom)]
         whom: String,
         /// Why, for them to read.
         #[arg(long)]
@@ -135,6 +138,7 @@ pub(crate) enum Operation {
     /// Let a user or an address in again.
     Unban {
         /// As it was banned.
+        #[arg(value_parser = whom)]
         whom: String,
         /// The answer as JSON.
         #[arg(long)]
@@ -157,6 +161,7 @@ pub(crate) enum Operation {
     /// Close the server on a bad day, or say how far it is closed.
     Level {
         /// open, no_registration, no_guests, members_only or read_only.
+        #[arg(value_parser = level)]
         level: Option<String>,
         /// The answer as JSON.
         #[arg(long)]
@@ -171,6 +176,7 @@ pub(crate) enum Operation {
     /// Log something else until the next start or reload, or say what is logged.
     LogLevel {
         /// error, warn, info, debug, trace, or a filter such as info,snakk::net=trace.
+        #[arg(value_parser = log_level)]
         level: Option<String>,
         /// The answer as JSON.
         #[arg(long)]
@@ -247,7 +253,7 @@ pub(crate) const PAGE: Page = Page {
         ("0", "It is done; it was stopped, and everything is on disk."),
         ("1", "It failed."),
         ("2", "The arguments make no sense."),
-        ("69", "An address is not available; or no daemon runs that could be asked."),
+        ("69", "An address is not available; or no daemon runs that could be asked, or it does not answer."),
         ("73", "The data directory, the database or a file cannot be created or opened."),
         ("75", "Another snakkd has the database open."),
         ("78", "The configuration is wrong."),
@@ -267,7 +273,28 @@ pub(crate) const PAGE: Page = Page {
 };
 
 fn duration(text: &str) -> Result<Duration, String> {
-    snakk::config::duration(text).ok_or_else(|| "it must be a time such as 30s, 5m, 12h or 7d".to_owned())
+    let time = snakk::config::duration(text).filter(|time| !time.is_zero());
+    time.ok_or_else(|| "it must be a time such as 30s, 5m, 12h or 7d".to_owned())
+}
+
+/// A user, or an address or network: no name has a slash, or looks like an address.
+fn whom(text: &str) -> Result<String, String> {
+    let Some((address, bits)) = text.split_once('/') else { return Ok(text.to_owned()) };
+    let most = address.parse::<IpAddr>().map_or(0, |address| if address.is_ipv4() { 32 } else { 128 });
+    match bits.parse::<u8>() {
+        Ok(bits) if (1..=most).contains(&bits) => Ok(text.to_owned()),
+        _ => Err("it must be a name, an address, or a network such as 192.0.2.0/24 or 2001:db8::/32".to_owned()),
+    }
+}
+
+fn level(text: &str) -> Result<String, String> {
+    let words = Level::ALL.map(Level::as_str).join(", ");
+    Level::parse(text).map(|_| text.to_owned()).ok_or_else(|| format!("it must be one of {words}"))
+}
+
+fn log_level(text: &str) -> Result<String, String> {
+    let checked = snakk::config::check_log_level(text);
+    checked.map(|()| text.to_owned()).map_err(|allowed| format!("it must be {allowed}"))
 }
 
 fn role(text: &str) -> Result<ServerRole, String> {
@@ -317,6 +344,32 @@ mod tests {
     fn what_is_no_use_is_a_usage_error() {
         for line in ["--listen 9998", "--listen tls://a:1", "frobnicate", "--nonsense", "check check", "--config"] {
             assert_eq!(parse(line).map(|_| ()).map_err(|error| error.exit_code()), Err(2), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_daemon_would_refuse_is_told_with_what_is_allowed() {
+        for (line, allowed) in [
+            ("ban ann --for 0s", "a time such as 30s"),
+            ("ban ann --for 0", "a time such as 30s"),
+            ("ban ann --for soon", "a time such as 30s"),
+            ("kick 10.0.0.0/99", "a network such as 192.0.2.0/24"),
+            ("kick 10.0.0.0/0", "a network such as"),
+            ("ban 10.0.0.0/", "a network such as"),
+            ("ban ann/8", "a network such as"),
+            ("unban ::1/129", "a network such as"),
+            ("level ajar", "one of open, no_registration, no_guests, members_only, read_only"),
+            ("log-level bogus=", "\"error\", \"warn\", \"info\", \"debug\""),
+            ("log-level loud", "\"error\", \"warn\", \"info\", \"debug\""),
+        ] {
+            let error = parse(line).map(|_| ()).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(allowed), "{line}: {error}");
+        }
+        for line in
+            ["ban ann --for 100ms", "kick 10.0.0.0/8", "kick ::1/128", "kick ::1", "level read_only", "log-level"]
+        {
+            assert!(parse(line).is_ok(), "{line}");
         }
     }
 }

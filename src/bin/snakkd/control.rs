@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use snakk::Config;
+use snakk::server::MAX_SOCKET_PATH;
 
 use crate::args::Args;
 use crate::exit::{self, Failure};
@@ -64,7 +65,17 @@ impl Control {
         let config = paths::load(args)?.config;
         let data_dir = paths::data_dir(args, &config)?;
         Control::find(&config, &data_dir)?.ok_or_else(|| {
-            let what = format!("no snakkd runs on {}; another one may run elsewhere: --data-dir", data_dir.display());
+            let path = data_dir.join(&config.server.control_socket);
+            let bytes = path.as_os_str().len();
+            let what = if bytes > MAX_SOCKET_PATH {
+                format!(
+                    "{} has {bytes} bytes, and a socket at most {MAX_SOCKET_PATH}, so a snakkd that runs there cannot be asked; \
+                     give server.control_socket a shorter path, and restart it",
+                    path.display()
+                )
+            } else {
+                format!("no snakkd runs on {}; another one may run elsewhere: --data-dir", data_dir.display())
+            };
             Failure::new(exit::UNAVAILABLE, what)
         })
     }
@@ -74,6 +85,15 @@ impl Control {
     /// # Errors
     /// The daemon refuses, with what it says; or it is gone.
     pub(crate) fn ask(&mut self, request: &Value) -> Result<Value, Failure> {
+        self.ask_for(request, |_| None)
+    }
+
+    /// The same, with other words for some codes, where ours know more of what was asked.
+    pub(crate) fn ask_for(
+        &mut self,
+        request: &Value,
+        other: impl Fn(&str) -> Option<String>,
+    ) -> Result<Value, Failure> {
         let line = format!("{request}\n");
         self.input.get_mut().write_all(line.as_bytes()).map_err(|error| failed(&self.path, &error))?;
         loop {
@@ -89,7 +109,10 @@ impl Control {
             }
             return match answer["error"].as_str() {
                 None => Ok(answer),
-                Some(error) => Err(Failure::new(exit::FAILURE, explained(error, &answer))),
+                Some(error) => {
+                    let other = answer["code"].as_str().and_then(&other);
+                    Err(Failure::new(exit::FAILURE, other.unwrap_or_else(|| explained(error, &answer))))
+                }
             };
         }
     }
@@ -123,8 +146,29 @@ fn explained(error: &str, answer: &Value) -> String {
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
     let why = match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("no answer within {PATIENCE:?}"),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => format!(
+            "no answer within {} s: it hangs, or has very much to do; what it was asked to do may still be done",
+            PATIENCE.as_secs()
+        ),
         _ => error.to_string(),
     };
     Failure::new(exit::UNAVAILABLE, format!("cannot talk to snakkd at {}: {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_does_not_answer_may_still_do_what_it_was_asked() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        let mut control = Control { input: BufReader::new(ours), path: "control.sock".into() };
+        let failure = control.ask(&json!({"request": "ping"})).unwrap_err();
+        assert_eq!(
+            failure.message(),
+            "cannot talk to snakkd at control.sock: no answer within 30 s: it hangs, or has very much to do; what it was \
+             asked to do may still be done"
+        );
+    }
 }

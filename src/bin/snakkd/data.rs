@@ -27,8 +27,7 @@ fn database(args: &Args) -> Result<Database, Failure> {
 pub(crate) fn backup(args: &Args, file: &Path) -> Result<(), Failure> {
     let backup = database(args)?.backup(absolute(file)?)?;
     let held = held(&backup.report);
-    verbs::say(&format!("{}: {}, {held}\n", file.display(), counted(backup.bytes, "byte")));
-    Ok(())
+    verbs::say(&format!("{}: {}, {held}\n", file.display(), counted(backup.bytes, "byte")))
 }
 
 /// `snakkd restore FILE`.
@@ -43,8 +42,7 @@ pub(crate) fn restore(args: &Args, file: &Path) -> Result<(), Failure> {
         Some(kept) => format!("the database that was there before is {}\n", kept.display()),
         None => "there was no database before\n".to_owned(),
     };
-    verbs::say(&text);
-    Ok(())
+    verbs::say(&text)
 }
 
 /// `snakkd verify FILE`.
@@ -59,8 +57,7 @@ pub(crate) fn verify(file: &Path) -> Result<(), Failure> {
     if report.is_old {
         text += "this snakkd brings it up to date when it opens it\n";
     }
-    verbs::say(&text);
-    Ok(())
+    verbs::say(&text)
 }
 
 /// `snakkd export`.
@@ -90,8 +87,7 @@ pub(crate) fn import(args: &Args, file: Option<&Path>) -> Result<(), Failure> {
         }
     };
     let report = report?;
-    verbs::say(&format!("{}: {}\n", report.path.display(), held(&report)));
-    Ok(())
+    verbs::say(&format!("{}: {}\n", report.path.display(), held(&report)))
 }
 
 /// What most people want to know of a database.

@@ -28,9 +28,12 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // Also --help and --version. Nobody may be reading, and then there is nobody to tell.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
+            // Also --help and --version.
+            let printed = error.print();
+            if error.use_stderr() {
+                return ExitCode::from(exit::USAGE);
+            }
+            return verbs::written(printed).map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
         }
     };
     let done = match &args.verb {

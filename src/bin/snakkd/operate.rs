@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Args, operation: &Operation) -> Result<(), Failure> {
     match operation {
         Operation::Status { json } => {
             let status = control.ask(&json!({"request": "server_status"}))?;
-            verbs::say(&if *json { line(&status) } else { shown_status(&status) });
+            verbs::say(&if *json { line(&status) } else { shown_status(&status) })?;
             // Scripts look at the code.
             if status["ready"] == false {
                 return Err(Failure::new(exit::FAILURE, "snakkd is not ready"));
@@ -36,8 +36,7 @@ pub(crate) fn run(args: &Args, operation: &Operation) -> Result<(), Failure> {
                     room["head"],
                     word(&room["topic"])
                 )
-            });
-            Ok(())
+            })
         }
         Operation::Sessions { json } => {
             let sessions = control.list("server_sessions", "sessions", "session_id")?;
@@ -46,22 +45,27 @@ pub(crate) fn run(args: &Args, operation: &Operation) -> Result<(), Failure> {
                 let client = session.get("client").map(word).unwrap_or_default();
                 let (name, address) = (word(&session["username"]), word(&session["address"]));
                 format!("{} {name} {guest} {address} since {} {client}", session["session_id"], word(&session["since"]))
-            });
-            Ok(())
+            })
         }
         Operation::Kick { whom, reason, json } => {
             let answer = control.ask(&about("disconnect", whom, reason.as_deref(), None))?;
             if *json {
-                verbs::say(&line(&answer));
+                verbs::say(&line(&answer))
             } else {
-                verbs::say(&format!("{} ended\n", counted(&answer["sessions"], "session")));
+                verbs::say(&format!("{} ended\n", counted(&answer["sessions"], "session")))
             }
-            Ok(())
         }
         Operation::Ban { whom, reason, lasting, json } => {
             done(&mut control, &about("suspend", whom, reason.as_deref(), *lasting), *json)
         }
-        Operation::Unban { whom, json } => done(&mut control, &about("unsuspend", whom, None, None), *json),
+        Operation::Unban { whom, json } => {
+            // Who is not banned is nobody, and the address of nobody does not fit.
+            let answer = control.ask_for(&about("unsuspend", whom, None, None), |code| {
+                let unknown = matches!(code, "no_such_user" | "bad_request");
+                unknown.then(|| format!("{} is not banned; snakkd bans lists who is", whom.escape_debug()))
+            })?;
+            if *json { verbs::say(&line(&answer)) } else { Ok(()) }
+        }
         Operation::Bans { json } => {
             let answer = control.ask(&json!({"request": "suspensions"}))?;
             let bans = answer["suspensions"].as_array().cloned().unwrap_or_default();
@@ -70,15 +74,14 @@ pub(crate) fn run(args: &Args, operation: &Operation) -> Result<(), Failure> {
                 let until =
                     ban.get("until").map_or_else(|| "for ever".to_owned(), |until| format!("until {}", word(until)));
                 format!("{whom} {until}, by {} {}", word(&ban["by"]), ban.get("reason").map(word).unwrap_or_default())
-            });
-            Ok(())
+            })
         }
         Operation::Notice { text, json } => done(&mut control, &json!({"request": "notice", "text": text}), *json),
         Operation::Level { level, json } => level_of(&mut control, "level", level.as_deref(), *json),
         Operation::LogLevel { level, json } => level_of(&mut control, "log_level", level.as_deref(), *json),
         Operation::Reload { json } => {
             let answer = control.ask(&json!({"request": "reload"}))?;
-            verbs::say(&if *json { line(&answer) } else { shown_reload(&answer) });
+            verbs::say(&if *json { line(&answer) } else { shown_reload(&answer) })?;
             let problems: Vec<String> = answer["problems"].as_array().into_iter().flatten().map(word).collect();
             if problems.is_empty() { Ok(()) } else { Err(Failure::new(exit::FAILURE, problems.join("\n"))) }
         }
@@ -88,10 +91,7 @@ pub(crate) fn run(args: &Args, operation: &Operation) -> Result<(), Failure> {
 /// Asks for what is answered with nothing.
 fn done(control: &mut Control, request: &Value, json: bool) -> Result<(), Failure> {
     let answer = control.ask(request)?;
-    if json {
-        verbs::say(&line(&answer));
-    }
-    Ok(())
+    if json { verbs::say(&line(&answer)) } else { Ok(()) }
 }
 
 /// Says which level holds, of the server or of its log; sets it first, if one is given.
@@ -99,8 +99,7 @@ fn level_of(control: &mut Control, request: &str, level: Option<&str>, json: boo
     let mut ask = json!({"request": request});
     level.iter().for_each(|level| ask["level"] = (*level).into());
     let answer = control.ask(&ask)?;
-    verbs::say(&if json { line(&answer) } else { format!("{}\n", word(&answer["level"])) });
-    Ok(())
+    verbs::say(&if json { line(&answer) } else { format!("{}\n", word(&answer["level"])) })
 }
 
 /// A request about a user, or about an address or network: no name looks like one of those.
@@ -113,7 +112,7 @@ fn about(request: &str, whom: &str, reason: Option<&str>, lasting: Option<Durati
     ask
 }
 
-fn say_all(lines: &[Value], json: bool, shown: impl Fn(&Value) -> String) {
+fn say_all(lines: &[Value], json: bool, shown: impl Fn(&Value) -> String) -> Result<(), Failure> {
     let mut text = String::new();
     for item in lines {
         if json {
@@ -123,7 +122,7 @@ fn say_all(lines: &[Value], json: bool, shown: impl Fn(&Value) -> String) {
             text.push('\n');
         }
     }
-    verbs::say(&text);
+    verbs::say(&text)
 }
 
 fn line(value: &Value) -> String {

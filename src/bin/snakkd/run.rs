@@ -61,7 +61,8 @@ async fn serve(
 ) -> Result<(), Failure> {
     let listening = server.listening();
     let lines: String = listening.iter().map(|address| format!("listening on {address}\n")).collect();
-    verbs::say(&lines);
+    // It is there to serve, whether or not anybody can be told where; the log says it too.
+    let _ = verbs::say(&lines);
     let watchdog = tokio::spawn(notify::feed_watchdog(server.health()));
     let file = found.file.as_ref().map_or_else(|| "none, defaults".to_owned(), |file| file.display().to_string());
     tracing::info!(

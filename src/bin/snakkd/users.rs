@@ -36,8 +36,9 @@ pub(crate) fn run(args: &Args, verb: &UserVerb) -> Result<(), Failure> {
         let data = Offline::open(&found.config, &data_dir, missing).await?;
         let done = act(&data, verb, password).await;
         let closed = data.close().await;
-        verbs::say(&done?);
-        closed.map_err(|error| Failure::new(exit::FAILURE, format!("the database was not closed cleanly: {error}")))
+        let said = verbs::say(&done?);
+        closed.map_err(|error| Failure::new(exit::FAILURE, format!("the database was not closed cleanly: {error}")))?;
+        said
     })
 }
 
@@ -61,13 +62,11 @@ fn over(mut control: Control, verb: &UserVerb, password: Option<Secret>) -> Resu
                 let seen = account["last_seen"].as_str().map(str::to_owned);
                 line(&text("username"), &text("role"), seen, *json)
             };
-            verbs::say(&accounts.iter().map(shown).collect::<String>());
-            return Ok(());
+            return verbs::say(&accounts.iter().map(shown).collect::<String>());
         }
     };
     control.ask(&request).map_err(|failure| failure.about(named(verb)))?;
-    verbs::say(&told(verb));
-    Ok(())
+    verbs::say(&told(verb))
 }
 
 /// Whom it is about.

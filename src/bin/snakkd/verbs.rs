@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
@@ -12,6 +13,7 @@ use snakk::{Config, StartError};
 
 use crate::args::{Args, PAGE};
 use crate::exit::{self, Failure};
+use crate::logging;
 use crate::manual;
 use crate::pages::{self, Shell};
 use crate::paths;
@@ -40,40 +42,92 @@ pub(crate) fn check(args: &Args) -> Result<(), Failure> {
     }
     text += &format!("data in {}\n", data_dir.display());
     notes.extend(check_paths(&found.config, &data_dir)?);
+    logging::check(&found.config.log)?;
     notes.iter().for_each(|note| text += &format!("note: {note}\n"));
-    say(&text);
-    Ok(())
+    say(&text)
 }
 
-/// Looks at the paths. What can never be is an error; what may be different for the user that the daemon runs as is a note.
+/// Looks at the paths. What can never be is an error, with the code that the start would end with; what may be different for
+/// the user that the daemon runs as, or when it is started, is a note.
 fn check_paths(config: &Config, data_dir: &Path) -> Result<Vec<String>, Failure> {
     let mut notes = Vec::new();
-    let mut folders = vec![("server.data_dir", data_dir.to_owned())];
-    folders.extend(config.log.directory_in(data_dir).map(|directory| ("log.directory", directory)));
-    for (key, folder) in folders {
+    // These are made by the start, with those that they are in.
+    let mut made = vec![("server.data_dir", data_dir.to_owned())];
+    made.extend(config.log.directory_in(data_dir).map(|directory| ("log.directory", directory)));
+    for (key, folder) in &made {
         // What is not there yet is made in the nearest folder that is.
         let Some(nearest) = folder.ancestors().find(|folder| folder.symlink_metadata().is_ok()) else { continue };
-        let Ok(there) = nearest.metadata() else {
-            let what = format!("{key} is {}, but {} leads nowhere", folder.display(), nearest.display());
-            return Err(Failure::new(exit::CANNOT_CREATE, what));
-        };
-        if !there.is_dir() {
-            let what = format!("{key} is {}, but {} is not a folder", folder.display(), nearest.display());
-            return Err(Failure::new(exit::CANNOT_CREATE, what));
-        }
-        let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-        if rustix::fs::access(nearest, access).is_err() {
-            notes.push(format!("{key} is {}: this user may not write in {}", folder.display(), nearest.display()));
-        }
+        notes.extend(check_folder(key, folder, nearest, exit::CANNOT_CREATE)?);
     }
-    let socket = data_dir.join(&config.server.control_socket);
+    let (database, socket) = (data_dir.join(&config.storage.file), data_dir.join(&config.server.control_socket));
+    let mut files = vec![("storage.file", &database, exit::CANNOT_CREATE)];
+    if let Ok(there) = database.metadata()
+        && !there.is_file()
+    {
+        let kind = if there.is_dir() { "a folder" } else { "no file" };
+        let what = format!("storage.file is {}, which is {kind}", database.display());
+        return Err(Failure::new(exit::CANNOT_CREATE, what));
+    }
     if socket.as_os_str().len() > MAX_SOCKET_PATH {
-        notes.push(format!(
+        let what = format!(
             "{} has more than {MAX_SOCKET_PATH} bytes, too many for a socket; give server.control_socket a shorter path",
             socket.display()
-        ));
+        );
+        // Nobody has asked for the usual one.
+        if config.server.control_socket != Config::default().server.control_socket {
+            return Err(Failure::new(exit::CONFIG, what));
+        }
+        notes.push(what);
+    } else {
+        if socket.symlink_metadata().is_ok_and(|there| !there.file_type().is_socket()) {
+            let what = format!("server.control_socket is {}, which exists and is not a socket", socket.display());
+            return Err(Failure::new(exit::UNAVAILABLE, what));
+        }
+        files.push(("server.control_socket", &socket, exit::UNAVAILABLE));
+    }
+    for (key, file, code) in files {
+        let Some(folder) = file.parent() else { continue };
+        if made.iter().any(|(_, made)| made.starts_with(folder)) {
+            continue;
+        }
+        if folder.symlink_metadata().is_ok() {
+            notes.extend(check_folder(key, file, folder, code)?);
+            continue;
+        }
+        let what = format!("{key} is {}, but there is no folder {}", file.display(), folder.display());
+        // There systemd makes folders when it starts something.
+        if !folder.starts_with("/run") {
+            return Err(Failure::new(code, what));
+        }
+        notes.push(what);
     }
     Ok(notes)
+}
+
+/// Looks whether something can be made in a folder, or what looks like one.
+fn check_folder(key: &str, path: &Path, folder: &Path, code: u8) -> Result<Option<String>, Failure> {
+    let wrong = |why: &str| {
+        let what = format!("{key} is {}, but {} {why}", path.display(), folder.display());
+        Err(Failure::new(code, what))
+    };
+    let Ok(there) = folder.metadata() else { return wrong("leads nowhere") };
+    if !there.is_dir() {
+        return wrong("is not a folder");
+    }
+    if is_of_the_kernel(folder) {
+        return wrong("is the kernel's, and nothing can be made there");
+    }
+    let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    let may = rustix::fs::access(folder, access).is_ok();
+    Ok((!may).then(|| format!("{key} is {}: this user may not write in {}", path.display(), folder.display())))
+}
+
+/// Whether a folder shows processes: there root may write too, as far as its mode goes.
+fn is_of_the_kernel(folder: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::fs::statfs(folder).is_ok_and(|system| system.f_type == rustix::fs::PROC_SUPER_MAGIC);
+    #[cfg(not(target_os = "linux"))]
+    return folder.starts_with("/proc");
 }
 
 /// `snakkd config`: the settings in force, as a file that could be read again, or as lines of JSON.
@@ -116,8 +170,7 @@ pub(crate) fn config(args: &Args, json: bool) -> Result<(), Failure> {
     for (index, address) in args.listen.iter().enumerate() {
         add("listener", Some(index), "address", &format!("{address:?}"), "--listen");
     }
-    say(&text);
-    Ok(())
+    say(&text)
 }
 
 /// `snakkd init`: writes the example file. It holds no secret and the daemon may run as another user, so who may read it
@@ -130,29 +183,25 @@ pub(crate) fn init(args: &Args) -> Result<(), Failure> {
         }
         _ => Failure::new(exit::CANNOT_CREATE, format!("cannot write {}: {error}", file.display())),
     })?;
-    say(&format!("{} has every key with its default\n", file.display()));
-    Ok(())
+    say(&format!("{} has every key with its default\n", file.display()))
 }
 
 /// `snakkd man`: writes a manual page to standard output, or all of them into a folder.
 pub(crate) fn man(what: Option<&Path>) -> Result<(), Failure> {
     let program = Args::command();
-    let written = match what {
-        None => pages::page(&program, &PAGE).map(|page| say(&String::from_utf8_lossy(&page))),
-        Some(page) if page == Path::new(manual::NAME) => {
-            say(&manual::page());
-            Ok(())
-        }
+    let failed = |error: io::Error| Failure::new(exit::FAILURE, format!("cannot write the pages: {error}"));
+    match what {
+        None => say(&String::from_utf8_lossy(&pages::page(&program, &PAGE).map_err(failed)?)),
+        Some(page) if page == Path::new(manual::NAME) => say(&manual::page()),
         Some(folder) => pages::write_all(&program, &PAGE, folder)
-            .and_then(|()| fs::write(folder.join(format!("{}.{}", manual::NAME, manual::SECTION)), manual::page())),
-    };
-    written.map_err(|error| Failure::new(exit::FAILURE, format!("cannot write the pages: {error}")))
+            .and_then(|()| fs::write(folder.join(format!("{}.{}", manual::NAME, manual::SECTION)), manual::page()))
+            .map_err(failed),
+    }
 }
 
 /// `snakkd completions`.
 pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
-    say(&String::from_utf8_lossy(&pages::completions(&Args::command(), shell)));
-    Ok(())
+    say(&String::from_utf8_lossy(&pages::completions(&Args::command(), shell)))
 }
 
 /// Writes a file that must not be there yet: whole, or not at all.
@@ -164,8 +213,19 @@ fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Writes to standard output, where somebody may have stopped reading.
-pub(crate) fn say(text: &str) {
+/// Writes to standard output, where somebody may have stopped reading: that is no failure, and all else that keeps the text
+/// from getting there is one.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// What came of writing to standard output.
+pub(crate) fn written(done: io::Result<()>) -> Result<(), Failure> {
+    match done {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(exit::FAILURE, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

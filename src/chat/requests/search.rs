@@ -43,7 +43,7 @@ pub(super) async fn search(chat: &Chat, person: &Person, asked: SearchFor) -> An
         after: asked.after,
         // A snippet comes with each hit.
         most: Most { entries: limit as usize, bytes: MOST_BYTES / 2 },
-        timeout: chat.options().limits.search_timeout,
+        timeout: chat.options().limits.longest_search(),
         query: query.clone(),
     };
     if query.is_empty() {

@@ -1,5 +1,6 @@
 //! Why a database could not be opened. Each message names the file and what to do next.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Why a database could not be opened. In all these cases the files are as they were.
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum OpenError {
     /// The file cannot be opened or made: rights, a read-only disk, no such folder, not a file.
-    #[error("cannot open the database {}: {source}; check that its folder exists and that both may be written", path.display())]
+    #[error("cannot open the database {}: {source}{}", path.display(), hint(source.as_ref()))]
     CannotOpen {
         /// The file.
         path: PathBuf,
@@ -83,6 +84,52 @@ impl OpenError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked { path: path.to_owned() },
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::damaged(path, error.to_string()),
             _ => OpenError::cannot_open(path, error),
+        }
+    }
+}
+
+/// What to look at; nothing where the disk is full, which says it all.
+fn hint(source: &(dyn std::error::Error + Send + Sync + 'static)) -> &'static str {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source);
+    while let Some(error) = cause {
+        let by_sqlite = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+        let by_system = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        let is_full = by_sqlite == Some(rusqlite::ErrorCode::DiskFull)
+            || matches!(by_system, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded));
+        if is_full {
+            return "";
+        }
+        cause = error.source();
+    }
+    "; check that its folder exists and that both may be written"
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_matter_of_rights() {
+        let sqlite = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        let path = Path::new("snakk.db");
+        let full = [
+            OpenError::sqlite(path, sqlite(ffi::SQLITE_FULL)),
+            OpenError::cannot_open(path, io::Error::from(io::ErrorKind::StorageFull)),
+        ];
+        for error in full {
+            let said = error.to_string();
+            assert!(said.starts_with("cannot open the database snakk.db: ") && !said.contains("check"), "{said}");
+        }
+        for error in [
+            OpenError::sqlite(path, sqlite(ffi::SQLITE_CANTOPEN)),
+            OpenError::cannot_open(path, io::Error::from(io::ErrorKind::PermissionDenied)),
+        ] {
+            assert!(
+                error.to_string().ends_with("; check that its folder exists and that both may be written"),
+                "{error}"
+            );
         }
     }
 }

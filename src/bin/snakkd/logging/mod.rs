@@ -78,6 +78,11 @@ impl Drop for Logging {
     }
 }
 
+/// Looks whether there is a journal, where the log goes to one.
+pub(crate) fn check(log: &LogSection) -> Result<(), Failure> {
+    if log.format == LogFormat::Journald { journal().map(drop) } else { Ok(()) }
+}
+
 /// Installs the log.
 pub(crate) fn install(log: &LogSection, data_dir: &Path) -> Result<Logging, Failure> {
     let filter = filter(&log.level)
@@ -110,10 +115,7 @@ fn filter(level: &str) -> Result<Targets, ParseError> {
 /// How lines are written, and where to.
 fn form_and_sink(log: &LogSection, data_dir: &Path) -> Result<(Form, Box<dyn Sink>), Failure> {
     if log.format == LogFormat::Journald {
-        let journal = Journal::open(&journal::socket()).map_err(|error| {
-            Failure::new(exit::CONFIG, format!("log.format is \"journald\", but there is no journal: {error}"))
-        })?;
-        return Ok((Form::Journal, Box::new(journal)));
+        return Ok((Form::Journal, Box::new(journal()?)));
     }
     let form = |text| if log.format == LogFormat::Json { Form::Json } else { Form::Text(text) };
     let Some(directory) = log.directory_in(data_dir) else {
@@ -129,6 +131,12 @@ fn form_and_sink(log: &LogSection, data_dir: &Path) -> Result<(Form, Box<dyn Sin
     let files = Files::open(&directory, log.rotation, log.keep, Box::new(SystemClock))
         .map_err(|error| Failure::new(exit::CANNOT_CREATE, format!("cannot log: {error}")))?;
     Ok((form(Text::Plain), Box::new(files)))
+}
+
+fn journal() -> Result<Journal, Failure> {
+    Journal::open(&journal::socket()).map_err(|error| {
+        Failure::new(exit::CONFIG, format!("log.format is \"journald\", but there is no journal: {error}"))
+    })
 }
 
 /// Standard error, which may be closed.
