@@ -62,12 +62,15 @@ async fn a_full_disk_is_no_reason_to_restart_but_to_stay_away() {
     let mut listening = daemon.native("bob").await;
     let data = setup.data_dir();
     let config = setup.dir().join("snakk.toml");
-    for line in ["notice soon-back", "log-level debug", "reload", "kick 192.0.2.1"] {
+    for (line, code) in
+        [("notice soon-back", 0), ("log-level debug", 0), ("reload", 0), ("kick 192.0.2.1", 0), ("ban eve", 1)]
+    {
         let args: Vec<&str> = line.split(' ').chain(["--data-dir"]).collect();
         let mut command = Command::new(env!("CARGO_BIN_EXE_snakkd"));
         command.args(args).arg(&data).arg("--config").arg(&config).env_clear().env("HOME", setup.dir());
         let done = ended(setup.clone().spawn_by(command)).await;
-        assert_eq!(done.code, Some(0), "{line}: {done:?}");
+        assert_eq!(done.code, Some(code), "{line}: {done:?}");
+        assert_eq!(code == 1, done.stderr.contains("nothing can be stored now, so it was not done"), "{done:?}");
     }
     listening.expect(json!({"event": "notice", "text": "soon-back"})).await;
 

@@ -138,9 +138,13 @@ impl Control {
 
 /// What the daemon says, with the key that it says it about.
 fn explained(error: &str, answer: &Value) -> String {
-    match answer["field"].as_str() {
-        Some(field) => format!("{error} ({field})"),
-        None => error.to_owned(),
+    match (answer["code"].as_str(), answer["field"].as_str()) {
+        // The sentence of the protocol speaks of nonces, which nobody has here.
+        (Some("storage_unavailable"), _) => {
+            "nothing can be stored now, so it was not done; snakkd status and the log say why".to_owned()
+        }
+        (_, Some(field)) => format!("{error} ({field})"),
+        (_, None) => error.to_owned(),
     }
 }
 
