@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, Write};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::daemon::FREE;
@@ -465,6 +466,50 @@ async fn what_is_said_to_one_alone_while_the_server_is_away_is_printed_later() {
     for text in ["one", "two"] {
         let line = ann.line().await;
         assert!(line.starts_with("[@bob] ") && line.ends_with(&format!("bob: {text}")), "{line}");
+    }
+    ann.end(0).await;
+}
+
+#[tokio::test]
+async fn what_is_said_to_one_alone_while_one_comes_in_is_printed_too() {
+    let (logins, joins) = (AtomicU64::new(0), AtomicU64::new(0));
+    let address = Harm::start(move |request| {
+        let mut answers = polite(request);
+        match (request["request"].as_str(), request["room"].as_str()) {
+            (Some("login"), _) => {
+                // By the second time two messages have come.
+                let head = if logins.fetch_add(1, Ordering::SeqCst) == 0 { 1 } else { 3 };
+                answers[0]["guest"] = json!(false);
+                answers[0]["rooms"] = json!([{"room": "@bob", "kind": "direct", "topic": "", "role": "member",
+                    "head": head, "read": 1, "unread": 0, "mentions": 0}]);
+            }
+            (Some("join"), Some("@bob")) => {
+                answers[0]["room"] = json!("@bob");
+                answers[0]["head"] = json!(3);
+                let since = request["since"].as_u64().unwrap_or(3);
+                answers.truncate(1);
+                answers.extend((since + 1..=3).map(|seq| {
+                    json!({"event": "message", "room": "@bob", "seq": seq, "from": "bob", "text": format!("number {seq}"),
+                        "time": "2026-01-31T12:00:00.000Z"})
+                }));
+            }
+            // The connection is lost before it is known whether the room was entered.
+            (Some("join"), _) if joins.fetch_add(1, Ordering::SeqCst) == 0 => return Some(vec![Value::Null]),
+            _ => {}
+        }
+        Some(answers)
+    })
+    .await;
+    let mut ann = Person::of(address).talk(&["-u", "ann"]);
+    for text in ["number 2", "number 3"] {
+        let line = loop {
+            let line = ann.line().await;
+            if line.contains("[@bob]") {
+                break line;
+            }
+            assert!(!line.is_empty(), "it has ended: {}", ann.program.stderr());
+        };
+        assert!(line.ends_with(&format!("bob: {text}")), "{line}");
     }
     ann.end(0).await;
 }

@@ -79,6 +79,8 @@ type Talk = Arc<Mutex<Shared>>;
 pub(crate) async fn run(connection: &Connection, room: &str) -> Result<(), Failure> {
     let client = login::connect(connection).await?;
     let events = client.events();
+    // From this login on: what is said while the connection is lost in the midst of entering the room counts as missed.
+    let directs = Directs::new(&client);
     let talk = Talk::default();
     let by_hand = io::stdin().is_terminal();
     if by_hand {
@@ -92,7 +94,7 @@ pub(crate) async fn run(connection: &Connection, room: &str) -> Result<(), Failu
         note(&format!("you are {} on {}; /help helps", plain(&name), plain(&connection.server)));
     }
     enter(&client, &talk, room).await?;
-    let told = tell(connection, client.clone(), events, Arc::clone(&talk));
+    let told = tell(connection, client.clone(), events, directs, Arc::clone(&talk));
     let typist = Typist { client: &client, talk: &talk, json: connection.json };
     let outcome = tokio::select! {
         outcome = typist.type_lines(by_hand) => outcome,
@@ -103,8 +105,13 @@ pub(crate) async fn run(connection: &Connection, room: &str) -> Result<(), Failu
 }
 
 /// The half that listens: prints what happens.
-async fn tell(connection: &Connection, client: Client, mut events: Events, talk: Talk) -> Result<(), Failure> {
-    let mut directs = Directs::new(&client);
+async fn tell(
+    connection: &Connection,
+    client: Client,
+    mut events: Events,
+    mut directs: Directs,
+    talk: Talk,
+) -> Result<(), Failure> {
     loop {
         let event = tokio::select! {
             biased;

@@ -16,7 +16,7 @@ pub(crate) const HARM: &str =
 pub(crate) struct Harm;
 
 impl Harm {
-    /// Starts it: what it is asked becomes what it answers.
+    /// Starts it: what it is asked becomes what it answers; `null` closes the connection.
     pub(crate) async fn start(answer: impl Fn(&Value) -> Option<Vec<Value>> + Send + Sync + 'static) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -30,6 +30,9 @@ impl Harm {
                     while let Ok(Some(line)) = lines.next_line().await {
                         let request: Value = serde_json::from_str(&line).unwrap();
                         for object in answer(&request).unwrap_or_default() {
+                            if object.is_null() {
+                                return;
+                            }
                             // The other side may be gone.
                             let _ = writing.write_all(format!("{object}\n").as_bytes()).await;
                         }
