@@ -58,11 +58,8 @@ impl Chat {
     ) -> Result<(), Refusal> {
         let account = self.find_account(name).await?;
         let hash = self.passwords.hash(Passwords::check(password, &account.name)?).await?;
-        if self.change(Change::Password { user: account.id, hash }).await? == 0 {
+        if self.change(Change::Password { user: account.id, hash, revoke_tokens }).await? == 0 {
             return Err(Code::NoSuchUser.into());
-        }
-        if revoke_tokens {
-            self.change(Change::RevokeTokens(account.id)).await?;
         }
         for session in self.online.known(account.id).into_iter().flat_map(|person| person.open_sessions()) {
             session.expel(&Farewell::because("the account has another password"));

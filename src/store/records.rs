@@ -168,6 +168,8 @@ pub enum Change {
         user: UserId,
         /// The password, hashed.
         hash: Box<str>,
+        /// And nothing else logs in to it any more: its tokens are void with the same commit.
+        revoke_tokens: bool,
     },
     /// An account has a token. Answers its id. Where it has it already that gets the new label and end, and answers its own.
     AddToken(NewToken),
@@ -178,8 +180,6 @@ pub enum Change {
         /// When.
         time: Time,
     },
-    /// All tokens of an account are void. Answers 1 where there were any.
-    RevokeTokens(UserId),
     /// A token of an account is void. Answers 1.
     RevokeToken {
         /// Whose.

@@ -356,8 +356,8 @@ async fn a_login_that_is_refused_is_told_with_its_address_and_without_its_name()
     let mut eve = daemon.hello("eve").await;
     let login = json!({"request": "login", "username": "Tr0ub4dor", "password": "correct horse"});
     eve.ask_in_vain(login, "bad_credentials").await;
-    let log = daemon.logs("a login was refused").await;
-    let line = log.lines().find(|line| line.contains("a login was refused")).expect("the line");
+    let log = daemon.logs("refused: a wrong password").await;
+    let line = log.lines().find(|line| line.contains("refused: a wrong password")).expect("the line");
     assert!(line.contains("INFO") && line.ends_with("peer=127.0.0.1"), "{line}");
     assert!(!log.contains("Tr0ub4dor") && !log.contains("horse"), "{log}");
 }

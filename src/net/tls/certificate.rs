@@ -25,8 +25,9 @@ use crate::net::{CertificateError, CertificateFiles, Distrust};
 /// A larger file is neither a certificate nor a key.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Who may read a file besides its owner: its group, and all others.
+/// Who may read a file besides its owner: its group.
 const GROUP_READS: u32 = 0o040;
+/// And all others.
 const OTHERS_READ: u32 = 0o004;
 /// Where systemd puts what a unit is given (`LoadCredential=`, systemd.exec(5)).
 const CREDENTIALS: &str = "/run/credentials";

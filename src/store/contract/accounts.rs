@@ -40,7 +40,7 @@ pub(crate) async fn an_account_changes<S: Store>(store: S) {
     let note = |target: &str| Some(Box::new(act("role", None, target)));
     let changes = |user| {
         [
-            Change::Password { user, hash: "other".into() },
+            Change::Password { user, hash: "other".into(), revoke_tokens: false },
             Change::Role { user, role: ServerRole::Admin, act: note(&user.0.to_string()) },
             Change::Seen { user, time: Time(50) },
             Change::Seen { user, time: Time(40) },
@@ -106,9 +106,12 @@ pub(crate) async fn tokens_belong_to_their_account<S: Store>(store: S) {
         (found.id, found.expires, found.is_good(Time(89)), found.is_good(Time(90))),
         (again, Some(Time(90)), true, false)
     );
-    let revoke_all = || Change::RevokeTokens(UserId(alice));
-    assert_eq!([it.change(revoke_all()).await, it.change(revoke_all()).await], [1, 0]);
-    assert_eq!(it.store.tokens(UserId(alice)).await.unwrap(), []);
+    // Another password leaves them, unless it is to be the only way in.
+    for (revoke_tokens, left) in [(false, 2), (true, 0)] {
+        let change = Change::Password { user: UserId(alice), hash: "other".into(), revoke_tokens };
+        assert_eq!(it.change(change).await, 1);
+        assert_eq!(it.store.tokens(UserId(alice)).await.unwrap().len(), left);
+    }
     assert!(it.store.token([2; 32]).await.unwrap().is_some(), "it is somebody else's");
 }
 
@@ -198,7 +201,7 @@ pub(crate) async fn of_a_deleted_account_only_the_name_is_left<S: Store>(store: 
     assert!(it.stored_room(other).await.invited.is_empty());
     assert!(it.store.memberships(UserId(alice), Vec::new()).await.unwrap().is_empty());
     for change in [
-        Change::Password { user: UserId(alice), hash: "x".into() },
+        Change::Password { user: UserId(alice), hash: "x".into(), revoke_tokens: false },
         Change::Role { user: UserId(alice), role: ServerRole::Admin, act: None },
         Change::Seen { user: UserId(alice), time: Time(9) },
         token(alice, 5, None),

@@ -58,7 +58,10 @@ impl State {
         self.living(user).is_some()
     }
 
-    pub(super) fn set_password(&mut self, user: UserId, hash: &str) -> u64 {
+    pub(super) fn set_password(&mut self, user: UserId, hash: &str, revoke_tokens: bool) -> u64 {
+        if revoke_tokens {
+            self.tokens.retain(|(_, token)| token.user != user);
+        }
         self.living(user).map_or(0, |account| {
             account.password_hash = hash.into();
             1
@@ -137,12 +140,6 @@ impl State {
             token.used = token.used.max(Some(time));
             1
         })
-    }
-
-    pub(super) fn revoke_tokens(&mut self, user: UserId) -> u64 {
-        let before = self.tokens.len();
-        self.tokens.retain(|(_, token)| token.user != user);
-        u64::from(self.tokens.len() < before)
     }
 
     pub(super) fn revoke_token(&mut self, user: UserId, id: u64) -> u64 {

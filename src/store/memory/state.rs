@@ -52,10 +52,9 @@ impl State {
     /// Makes a change, and remembers what was done where something was changed.
     fn change(&mut self, change: &Change) -> u64 {
         let (answer, act) = match change {
-            Change::Password { user, hash } => (self.set_password(*user, hash), &None),
+            Change::Password { user, hash, revoke_tokens } => (self.set_password(*user, hash, *revoke_tokens), &None),
             Change::AddToken(token) => (self.add_token(token), &None),
             Change::UseToken { id, time } => (self.use_token(*id, *time), &None),
-            Change::RevokeTokens(user) => (self.revoke_tokens(*user), &None),
             Change::RevokeToken { user, id } => (self.revoke_token(*user, *id), &None),
             Change::AddInvitation(invitation, act) => (self.add_invitation(invitation), act),
             Change::RevokeInvitation(id, act) => (self.revoke_invitation(*id), act),

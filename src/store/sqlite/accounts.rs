@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::model::{ServerRole, Time, UserId, Username};
 use crate::store::sqlite::log::damaged;
-use crate::store::sqlite::{invitations, members, moments};
+use crate::store::sqlite::{invitations, members, moments, tokens};
 use crate::store::{Account, Created, NewAccount};
 
 pub(super) const SELECT_ACCOUNT: &str =
@@ -45,7 +45,10 @@ pub(super) fn create(conn: &Connection, account: &NewAccount) -> rusqlite::Resul
 }
 
 /// Another password, unless the account is gone.
-pub(super) fn password(conn: &Connection, user: UserId, hash: &str) -> rusqlite::Result<u64> {
+pub(super) fn password(conn: &Connection, user: UserId, hash: &str, revoke_tokens: bool) -> rusqlite::Result<u64> {
+    if revoke_tokens {
+        tokens::revoke_all(conn, user)?;
+    }
     let sql = "UPDATE accounts SET password_hash = ?2 WHERE id = ?1 AND deleted = 0";
     conn.prepare_cached(sql)?.execute((user.0, hash)).map(answer)
 }
@@ -68,7 +71,7 @@ pub(super) fn delete(conn: &Connection, user: UserId) -> rusqlite::Result<u64> {
     if conn.prepare_cached(sql)?.execute((user.0, ServerRole::User.as_str()))? == 0 {
         return Ok(0);
     }
-    super::tokens::revoke_all(conn, user)?;
+    tokens::revoke_all(conn, user)?;
     conn.prepare_cached("DELETE FROM blocks WHERE user = ?1")?.execute([user.0])?;
     conn.prepare_cached("DELETE FROM blocks WHERE blocked = ?1")?.execute([user.0])?;
     members::leave_all(conn, user)?;

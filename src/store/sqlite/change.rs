@@ -8,10 +8,9 @@ use crate::store::{Act, Change};
 /// Makes the change and answers as it promises. What was done is remembered where something was changed.
 pub(super) fn apply(conn: &Connection, change: &Change) -> rusqlite::Result<u64> {
     let answer = match change {
-        Change::Password { user, hash } => accounts::password(conn, *user, hash),
+        Change::Password { user, hash, revoke_tokens } => accounts::password(conn, *user, hash, *revoke_tokens),
         Change::AddToken(token) => tokens::add(conn, token),
         Change::UseToken { id, time } => tokens::used(conn, *id, *time),
-        Change::RevokeTokens(user) => tokens::revoke_all(conn, *user),
         Change::RevokeToken { user, id } => tokens::revoke(conn, *user, *id),
         Change::AddInvitation(invitation, _) => invitations::add(conn, invitation),
         Change::RevokeInvitation(id, _) => invitations::revoke(conn, *id),

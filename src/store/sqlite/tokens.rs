@@ -51,8 +51,8 @@ pub(super) fn revoke(conn: &Connection, user: UserId, id: u64) -> rusqlite::Resu
 }
 
 /// Takes all from their account.
-pub(super) fn revoke_all(conn: &Connection, user: UserId) -> rusqlite::Result<u64> {
-    conn.prepare_cached("DELETE FROM tokens WHERE user = ?1")?.execute([user.0]).map(answer)
+pub(super) fn revoke_all(conn: &Connection, user: UserId) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM tokens WHERE user = ?1")?.execute([user.0]).map(|_| ())
 }
 
 /// See [`Store::token`](crate::store::Store::token).

@@ -34,7 +34,7 @@ impl<'a> Attempt<'a> {
     /// It failed, and counts. Says what that is called. (Not the name, in the log: people type passwords there.)
     pub(super) fn failed(mut self, code: Code) -> Refusal {
         self.origin = None;
-        tracing::info!(peer = %self.session.origin, "a login was refused: wrong password, token or certificate");
+        tracing::info!(peer = %self.session.origin, "refused: a wrong password, token, certificate or invitation");
         code.into()
     }
 

@@ -30,7 +30,7 @@ pub(in crate::chat::requests) async fn password(
     knows_password(session, person, old).await?;
     let new = Passwords::check(new, &user.name)?;
     let hash = chat.passwords.hash(new).await?;
-    if chat.change(Change::Password { user: user.id, hash }).await? == 0 {
+    if chat.change(Change::Password { user: user.id, hash, revoke_tokens: false }).await? == 0 {
         return Err(Code::BadCredentials.into());
     }
     for other in person.open_sessions().into_iter().filter(|other| !Arc::ptr_eq(other, session)) {

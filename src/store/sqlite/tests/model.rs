@@ -177,11 +177,12 @@ fn change() -> impl Strategy<Value = Change> {
     let level = prop_oneof![Just(Level::Open), Just(Level::NoGuests), Just(Level::ReadOnly)];
     let role = prop_oneof![Just(ServerRole::User), Just(ServerRole::Admin)];
     let accounts = prop_oneof![
-        1 => (user(), 0..9_u8).prop_map(|(user, n)| Change::Password { user, hash: format!("hash{n}").into() }),
+        1 => (user(), 0..9_u8, any::<bool>()).prop_map(|(user, n, revoke_tokens)| {
+            Change::Password { user, hash: format!("hash{n}").into(), revoke_tokens }
+        }),
         2 => token,
         1 => (id(), time()).prop_map(|(id, time)| Change::UseToken { id, time }),
         1 => (user(), id()).prop_map(|(user, id)| Change::RevokeToken { user, id }),
-        1 => user().prop_map(Change::RevokeTokens),
         2 => invitation,
         1 => (id(), noted()).prop_map(|(id, act)| Change::RevokeInvitation(id, act)),
         1 => (user(), role, noted()).prop_map(|(user, role, act)| Change::Role { user, role, act }),
