@@ -168,6 +168,16 @@ async fn a_renewed_certificate_is_taken_over_and_a_broken_one_is_not() {
     daemon.signal(Signal::HUP);
     line_with(&mut daemon, &format!("the certificate was read listener=127.0.0.1:0 fingerprint={second}")).await;
     let new = comes_in(second, "new").await.unwrap();
+    // Who asks for it is told which one it is.
+    let said = place.run("reload").await;
+    assert!(said.code == Some(0) && !said.lines.join(" ").contains("SHA256"), "{said:?}");
+    let (certificate, key) = (place.authority.path("snakk.crt"), place.authority.path("snakk.key"));
+    let kept = (fs::read_to_string(&certificate).unwrap(), fs::read_to_string(&key).unwrap());
+    place.authority.issue();
+    let said = place.run("reload").await;
+    assert!(said.lines.join(" ").contains(&place.authority.fingerprint().to_string()), "{said:?}");
+    place.authority.write(&kept.0, &kept.1);
+    fine(&place.run("reload").await);
     match comes_in(first, "late").await {
         Err(ClientError::Untrusted { why, fingerprint, .. }) => {
             assert_eq!((why, fingerprint), (Distrust::OtherFingerprint { pinned: first }, second));
@@ -206,7 +216,9 @@ async fn a_program_that_carries_a_server_can_renew_its_certificate() {
     let (server, authority) = secured(|_| {}).await;
     let address = format!("tls://{}", server.address_of(1));
     authority.issue();
-    server.server.reload_certificates().unwrap();
+    let new = server.server.reload_certificates().unwrap();
+    assert_eq!(new.iter().map(|new| new.fingerprint).collect::<Vec<_>>(), [authority.fingerprint()]);
+    assert_eq!(server.server.reload_certificates().unwrap(), [], "it is the same");
     let renewed = Trust::Pinned(authority.fingerprint());
     Client::builder(&*address).username("ann").trust(renewed.clone()).connect().await.unwrap();
     fs::remove_file(authority.path("snakk.key")).unwrap();

@@ -22,13 +22,12 @@ const LEFTOVERS: Duration = Duration::from_millis(500);
 
 /// Runs until somebody says stop.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let found = paths::load(args)?;
+    let mut found = paths::load(args)?;
     let data_dir = paths::data_dir(args, &found.config)?;
     // What is made from here on (log files, the database and what SQLite puts beside it) is nobody else's business.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let logging = logging::install(&found.config.log, &data_dir)?;
     raise_open_files();
-    let mut found = found;
     if let Some(remark) = fit_open_files(&mut found) {
         tracing::warn!("{remark}");
     }
